@@ -66,9 +66,11 @@ class InboundLeg:
 class News:
     """One thing a carrier reported. It is about `call_id` when the carrier gave our id back, else
     about `provider_call_id`. `key` is what a repetition of it would bear too. `leg` describes the
-    call when it may be a new one. `event` is None when the news is only that the leg exists."""
+    call when it may be a new one. `event` is None when the news is only that the leg exists.
+    `partial` holds words that are not final yet."""
 
     event: CarrierEvent | None
+    partial: str | None = None
     key: str | None = None
     call_id: str | None = None
     provider_call_id: str | None = None

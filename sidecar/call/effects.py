@@ -33,10 +33,11 @@ class Say:
 
 @dataclass(frozen=True, slots=True)
 class Listen:
-    """It is the caller's turn. `prompted` tells that a `continue` waits for these words."""
+    """It is the caller's turn. `awaited` tells that somebody waits for the words: a `continue`, or
+    an agent that will answer them."""
 
     turn: str
-    prompted: bool = False
+    awaited: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +52,11 @@ class Hangup:
 
 @dataclass(frozen=True, slots=True)
 class SendDigits:
-    """`0-9 A-D * #`, `w` = 0.5 s, `W` = 1 s. `opening` digits are followed by `DigitsSent`."""
+    """`0-9 A-D * #`, `w` = 0.5 s, `W` = 1 s; on behalf of `request_id`, or, when it is None, before
+    the conversation begins. Ends in `DigitsSent` or `DigitsFailed`."""
 
     digits: str
-    opening: bool = False
+    request_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,6 @@ class Transfer:
     """Hand the leg over; the bridge may live for `time_limit_s`."""
 
     to_number: str
-    text: str | None
     time_limit_s: int
 
 

@@ -100,6 +100,15 @@ class AgentLost:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplyLost:
+    """The client that was writing the reply disconnected; `another` is there to be asked."""
+
+    at_ms: int
+    reply_id: str
+    another: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ReplyGrew:
     """The agent streamed `text`, to be added to what it said of this reply before."""
 
@@ -173,7 +182,8 @@ class LineLive:
 @dataclass(frozen=True, slots=True)
 class Heard:
     """Final words of the caller. `turn` is the token of the prompt they answer; None when the
-    source has no tokens (a live stream, the mock line) and means the turn of this moment."""
+    source has no tokens (a live stream, the mock line) and means the turn of this moment. A source
+    that has tokens but lost one gives the empty string, which no prompt accepts."""
 
     at_ms: int
     text: str
@@ -199,10 +209,12 @@ class DigitsHeard:
 
 @dataclass(frozen=True, slots=True)
 class MachineDetected:
-    """`result` is `human`, `voicemail`, `ivr`, `fax` or `unknown`."""
+    """`result` is `human`, `voicemail`, `ivr`, `fax` or `unknown`; `beep` says that a message may
+    be left now."""
 
     at_ms: int
     result: str
+    beep: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,9 +269,18 @@ class Spoken:
 
 @dataclass(frozen=True, slots=True)
 class DigitsSent:
-    """The DTMF sequence that precedes the conversation has been sent."""
+    """Digits were handed to the carrier: for `request_id`, or, when it is None, those that precede
+    the conversation."""
 
     at_ms: int
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DigitsFailed:
+    at_ms: int
+    problem: Problem
+    request_id: str | None = None
 
 
 # -- time and the process -------------------------------------------------------------------------
@@ -291,7 +312,7 @@ HostEvent = (
     | TransferRequested
     | RequestDropped
 )
-AgentEvent = AgentOffered | AgentLost | ReplyGrew | ReplyDone | ReplyFailed
+AgentEvent = AgentOffered | AgentLost | ReplyLost | ReplyGrew | ReplyDone | ReplyFailed
 CarrierEvent = (
     Incoming
     | Dialed
@@ -309,6 +330,6 @@ CarrierEvent = (
     | LegEnded
     | LegAlive
 )
-AudioEvent = Spoken | DigitsSent
+AudioEvent = Spoken | DigitsSent | DigitsFailed
 TimeEvent = DeadlinePassed | Restarted
 Event = HostEvent | AgentEvent | CarrierEvent | AudioEvent | TimeEvent

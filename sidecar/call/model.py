@@ -145,11 +145,13 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Waiter:
-    """The one host request that waits for words. `until_ms` is set when its prompt has been said
-    and its time begins; a waiter cannot outlive its own deadline because it carries it."""
+    """The one host request that waits for words. `utterance_id` is its prompt; `armed` tells that
+    the prompt has begun, so that words may answer it; `until_ms` is set when the prompt has been
+    said and its time begins."""
 
     request_id: str
-    turn: str
+    utterance_id: str
+    armed: bool = False
     until_ms: int | None = None
 
 
@@ -170,15 +172,36 @@ class PendingReply:
 
 
 @dataclass(frozen=True, slots=True)
+class Words:
+    """What the caller said, as it waits for the bot's cut utterance to be settled."""
+
+    text: str
+    confidence: float | None = None
+    language: str | None = None
+
+
+class Detection(StrEnum):
+    """What to do about answering machines (`outbound.machineDetection`)."""
+
+    OFF = "off"
+    DETECT = "detect"
+    LEAVE_MESSAGE = "leave-message"
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """Everything known about one call; the only thing that is stored of it.
 
-    `streaming` tells whether audio goes through our own session or the carrier speaks for us.
-    `before_ending` is the state the wire shows while we wait for the carrier to confirm a hang-up.
-    `ending_as` is the reason it will then have, and `hangup_due` that the carrier has not confirmed
-    our hang-up yet, which outlives the call. `next_id` numbers what the call names (utterances,
-    turns, replies). `announced` tells whether the answer to the request that created the call, and its
-    `call.initiated`, have gone out. `transferred` calls are never hung up by us.
+    The first group of fields is the record of the contract; the second is copied in when the call
+    is created; the third is the talk as it stands; the fourth are deadlines, absolute times.
+
+    `streaming`: audio goes through our own session, else the carrier speaks for us.
+    `announced`: the creating request (`dial_request`) was answered and `call.initiated` is out.
+    `turn`: the token that the caller's words must bear now. `cutting`: a `Clear` is under way, and
+    `unheard` holds the words that wait for it. `ending_as`: the reason a call that is `ending`
+    will have; `before_ending` the state the wire shows until then. `hangup_due`: the carrier has
+    not confirmed our hang-up yet, which may outlive the call. `next_id` numbers what the call names
+    (utterances, turns, replies). `transferred` calls are never hung up by us.
     """
 
     call_id: str
@@ -205,22 +228,28 @@ class Call:
     phrases: Phrases = Phrases()
     barge_in: BargeIn = BargeIn()
     agent: Agent = Agent()
+    detection: Detection = Detection.OFF
     streaming: bool = False
     dtmf_sequence: str = ""
     greeting: str | None = None
     voice: Mapping[str, Any] | None = None
 
     announced: bool = False
-    transferred: bool = False
     dial_request: str | None = None
-    turn: str | None = None
+    turn: str = ""
     saying: Utterance | None = None
+    cutting: bool = False
     queue: tuple[Utterance, ...] = ()
+    unheard: tuple[Words, ...] = ()
     waiter: Waiter | None = None
+    agent_online: bool = False
+    agent_lost_at_ms: int | None = None
     reply: PendingReply | None = None
-    transfer_request: str | None = None
+    digit_requests: tuple[str, ...] = ()
+    transfer_to: str | None = None
+    transferred: bool = False
+    awaiting_beep: bool = False
     end_after_playout: bool = False
-    heard_while_cut: tuple[str, ...] = ()
     ending_as: EndReason | None = None
     hangup_due: bool = False
     next_id: int = 1

@@ -1,0 +1,1 @@
+"""What each event changes. Whether it applies at all is the table's business (`machine`)."""

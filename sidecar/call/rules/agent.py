@@ -1,0 +1,116 @@
+"""Rules for the host's agent and its replies. An answer to a stale reply changes nothing."""
+
+from dataclasses import replace
+
+from sidecar.call.effects import CancelReply
+from sidecar.call.events import (
+    AgentLost,
+    AgentOffered,
+    ReplyDone,
+    ReplyFailed,
+    ReplyGrew,
+    ReplyLost,
+)
+from sidecar.call.model import EndReason, Origin, PendingReply, State
+from sidecar.call.spoken import next_sentences
+from sidecar.call.steps import (
+    Step,
+    ask_agent,
+    enqueue,
+    hang_up,
+    hold_reply,
+    say_notice,
+    utterance,
+)
+
+
+def agent_offered(step: Step, event: AgentOffered) -> None:
+    step.set(agent_online=True, agent_lost_at_ms=None)
+    reply = step.call.reply
+    if reply is not None and reply.hold_until_ms is not None:
+        ask_agent(step, reply.message)
+
+
+def agent_lost(step: Step, event: AgentLost) -> None:
+    step.set(agent_online=False, agent_lost_at_ms=event.at_ms)
+
+
+def reply_lost(step: Step, event: ReplyLost) -> None:
+    reply = _current(step, event.reply_id)
+    if reply is None:
+        return
+    step.set(reply=None)
+    if event.another:
+        ask_agent(step, reply.message)
+    else:
+        hold_reply(step, reply.message)
+
+
+def reply_grew(step: Step, event: ReplyGrew) -> None:
+    reply = _current(step, event.reply_id)
+    if reply is not None:
+        _speak(step, replace(reply, received=reply.received + event.text), final=False)
+
+
+def reply_done(step: Step, event: ReplyDone) -> None:
+    reply = _current(step, event.reply_id)
+    if reply is None:
+        return
+    if event.text is not None:
+        reply = replace(reply, received=_whole(reply, event.text))
+    _speak(step, reply, final=True)
+    step.set(reply=None)
+    if event.end_call:
+        _end_after_reply(step)
+
+
+def _whole(reply: PendingReply, text: str) -> str:
+    """The final text may repeat the deltas or go on from them; what was said is not said twice."""
+    if not reply.received or text.startswith(reply.received[: reply.spoken]):
+        return text
+    already = reply.received.strip()
+    if text.strip().startswith(already):
+        return reply.received + text.strip()[len(already) :]
+    return reply.received
+
+
+def _speak(step: Step, reply: PendingReply, *, final: bool) -> None:
+    text, spoken = next_sentences(reply.received, reply.spoken, final)
+    ack_at_ms = None if text else reply.ack_at_ms
+    step.set(reply=replace(reply, spoken=spoken, ack_at_ms=ack_at_ms))
+    if text:
+        enqueue(step, utterance(step, text, Origin.REPLY, reply_id=reply.reply_id))
+
+
+def _end_after_reply(step: Step) -> None:
+    if step.call.saying is None and not step.call.queue:
+        hang_up(step, EndReason.HANGUP_BOT)
+    else:
+        step.set(end_after_playout=True)
+
+
+def reply_failed(step: Step, event: ReplyFailed) -> None:
+    if _current(step, event.reply_id) is not None:
+        step.set(reply=None)
+        step.warn("agentFailed", event.why)
+        say_notice(step, step.call.phrases.apology)
+
+
+def reply_timed_out(step: Step, reply: PendingReply) -> None:
+    step.set(reply=None)
+    if reply.hold_until_ms is None:
+        step.emit(CancelReply(reply.reply_id))
+    step.warn("agentTimeout", "The agent did not reply in time.")
+    say_notice(step, step.call.phrases.apology)
+
+
+def acknowledge(step: Step, reply: PendingReply) -> None:
+    """The reply takes a while: say so once, unless something is being said anyway."""
+    step.set(reply=replace(reply, ack_at_ms=None))
+    if step.call.state is State.LISTENING:
+        say_notice(step, step.call.phrases.ack)
+
+
+def _current(step: Step, reply_id: str) -> PendingReply | None:
+    reply = step.call.reply
+    return reply if reply is not None and reply.reply_id == reply_id else None
