@@ -3,7 +3,7 @@
 from pydantic import ConfigDict, Field
 
 from sidecar.rpc.schema.call import TranscriptLine
-from sidecar.rpc.schema.kit import DirectionName, WireModel
+from sidecar.rpc.schema.kit import CallDirection, ParamsModel, WireModel
 
 
 class AgentRespondParams(WireModel):
@@ -14,7 +14,7 @@ class AgentRespondParams(WireModel):
     agent_id: str | None = None
     from_number: str = Field(alias="from", description="E.164")
     to_number: str = Field(alias="to", description="E.164")
-    direction: DirectionName
+    direction: CallDirection
     message: str = Field(description="the caller's words")
     transcript: list[TranscriptLine]
     model: str | None = None
@@ -31,10 +31,8 @@ class AgentRespondResult(WireModel):
     end_call: bool | None = Field(default=None, description="hang up after the reply was said")
 
 
-class AgentDeltaParams(WireModel):
+class AgentDeltaParams(ParamsModel):
     """Params of the notification `agent.delta`: a piece of a reply that is still being written."""
-
-    model_config = ConfigDict(strict=True)
 
     request_id: str = Field(description="the id of the `agent.respond` request")
     text: str

@@ -1,17 +1,18 @@
 """The call record as clients see it, and the one function that computes that view of a call."""
 
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field
 
 from sidecar.call.model import Call, EndReason, Line, State
 from sidecar.call.model import Turn as CallTurn
 from sidecar.rpc.schema.kit import (
-    DirectionName,
+    CallDirection,
+    CallMode,
     EndReasonName,
     MachineName,
-    ModeName,
     ProviderName,
+    Speaker,
     StateName,
     WireModel,
 )
@@ -21,7 +22,7 @@ class TranscriptLine(WireModel):
     """One line of what was said. For the bot, `text` is what was actually heard."""
 
     timestamp: int = Field(description="Unix ms")
-    speaker: Literal["bot", "user"]
+    speaker: Speaker
     text: str
     is_final: bool = Field(description="false while the line is still being said")
     interrupted: bool | None = Field(default=None, description="the caller cut the bot off here")
@@ -56,8 +57,8 @@ class CallRecord(WireModel):
         default=None, description="the carrier's id; may change once"
     )
     provider: ProviderName
-    direction: DirectionName
-    mode: ModeName
+    direction: CallDirection
+    mode: CallMode
     state: StateName = Field(description="where the call is; the end reason once it is over")
     from_number: str = Field(alias="from", description="E.164")
     to_number: str = Field(alias="to", description="E.164")
@@ -82,7 +83,7 @@ class CallRecord(WireModel):
         return cls(
             call_id=call.call_id,
             provider_call_id=call.provider_call_id,
-            provider=call.provider,  # type: ignore[arg-type]  # pydantic checks the set
+            provider=call.provider,
             direction=call.direction.value,
             mode=call.mode.value,
             state=_state(call),

@@ -27,6 +27,9 @@ WarningCode = (
 )
 
 
+UtteranceOutcome = TypeAliasType("UtteranceOutcome", Literal["played", "interrupted", "failed"])
+
+
 class _Happening(WireModel):
     at: int = Field(description="Unix ms")
 
@@ -76,7 +79,7 @@ class CallUtteranceEvent(_OfCall):
 
     type: Literal["call.utterance"]
     utterance_id: str
-    outcome: Literal["played", "interrupted", "failed"]
+    outcome: UtteranceOutcome
     heard_text: str
     heard_ms: int
 

@@ -4,11 +4,12 @@ No model of the contract lives here; they are in the modules named after what th
 """
 
 import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
+from typing_extensions import TypeAliasType
 
 MESSAGE_LIMIT = 4_000
 METADATA_LIMIT_BYTES = 16 * 1024
@@ -65,9 +66,13 @@ Digits = Annotated[
 Metadata = Annotated[dict[str, Any], AfterValidator(_check_metadata)]
 Count = Annotated[int, Field(ge=0)]
 
-ProviderName = Literal["twilio", "telnyx", "plivo", "mock"]
-DirectionName = Literal["outbound", "inbound"]
-ModeName = Literal["notify", "conversation"]
+# Closed sets have a name on the wire, so that generators make one type of each.
+ProviderName = TypeAliasType("ProviderName", Literal["twilio", "telnyx", "plivo", "mock"])
+CallDirection = TypeAliasType("CallDirection", Literal["outbound", "inbound"])
+CallMode = TypeAliasType("CallMode", Literal["notify", "conversation"])
+Speaker = TypeAliasType("Speaker", Literal["bot", "user"])
+
+# Open sets are written where they are used, so that a value that is new breaks no old client.
 EndReasonName = (
     Literal[
         "completed",
@@ -102,4 +107,5 @@ StateName = (
     ]
     | str
 )
+STATES: frozenset[str] = frozenset(get_args(get_args(StateName)[0]))
 MachineName = Literal["human", "voicemail", "ivr", "fax", "unknown"] | str

@@ -2,17 +2,18 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from sidecar.rpc.schema.kit import (
+    STATES,
+    CallDirection,
+    CallMode,
     Count,
     Digits,
-    DirectionName,
     Key,
     Message,
     Metadata,
-    ModeName,
     Name,
     ParamsModel,
     PhoneNumber,
@@ -85,6 +86,12 @@ class EmptyParams(ParamsModel):
     """Params of a method that takes none."""
 
 
+class CancelParams(ParamsModel):
+    """Params of the notification `$/cancelRequest`."""
+
+    id: str | int = Field(description="the id of the request to cancel")
+
+
 class ShutdownParams(ParamsModel):
     """Params of `sidecar.shutdown`."""
 
@@ -119,7 +126,7 @@ class AckParams(ParamsModel):
 class _CallWishes(ParamsModel):
     """What a call may be asked to be, beside whom to call and what to say."""
 
-    mode: ModeName | None = Field(default=None, description="absent: `outbound.defaultMode`")
+    mode: CallMode | None = None
     session_key: Name | None = None
     metadata: Metadata | None = Field(
         default=None, description="at most 16 KiB as JSON; returned untouched in the call record"
@@ -222,7 +229,16 @@ class HistoryParams(ParamsModel):
     from_number: PhoneNumber | None = Field(default=None, alias="from", description="E.164")
     to: PhoneNumber | None = Field(default=None, description="E.164")
     state: StateName | None = None
-    direction: DirectionName | None = None
+    direction: CallDirection | None = None
+
+    @field_validator("state")
+    @classmethod
+    def _state_is_known(cls, value: str | None) -> str | None:
+        if value is not None and value not in STATES:
+            raise PydanticCustomError(
+                "sentence", "must be a state of a call, such as active or completed"
+            )
+        return value
 
 
 class LatencyParams(ParamsModel):

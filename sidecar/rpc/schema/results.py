@@ -3,11 +3,15 @@
 from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
+from typing_extensions import TypeAliasType
 
 from sidecar.rpc.schema.call import CallRecord
 from sidecar.rpc.schema.errors import ErrorObject
 from sidecar.rpc.schema.events import Event
 from sidecar.rpc.schema.kit import WireModel
+
+OperationStatus = TypeAliasType("OperationStatus", Literal["pending", "done", "failed"])
+CheckStatus = TypeAliasType("CheckStatus", Literal["ok", "warn", "fail"])
 
 
 class EmptyResult(WireModel):
@@ -128,11 +132,11 @@ class ContinueStartResult(WireModel):
 
 
 class ContinueResultResult(WireModel):
-    """Result of `voicecall.continue.result`."""
+    """Result of `voicecall.continue.result`: `transcript` when done, `error` when failed."""
 
-    status: Literal["pending", "done", "failed"]
-    transcript: str | None = Field(default=None, description="when done")
-    error: ErrorObject | None = Field(default=None, description="when failed")
+    status: OperationStatus
+    transcript: str | None = None
+    error: ErrorObject | None = None
 
 
 class SpeakResult(WireModel):
@@ -163,7 +167,7 @@ class StatusResult(WireModel):
     """Result of `voicecall.status`: `found` and `call` for one call, else `calls`."""
 
     found: bool | None = Field(default=None, description="when an id was given")
-    call: CallRecord | None = Field(default=None, description="when found")
+    call: CallRecord | None = None
     calls: list[CallRecord] | None = Field(
         default=None, description="the active calls, when no id was given"
     )
@@ -200,7 +204,7 @@ class ReadinessCheck(WireModel):
     """One check of `voicecall.setup`."""
 
     id: str
-    status: Literal["ok", "warn", "fail"]
+    status: CheckStatus
     key: str | None = Field(default=None, description="configuration key")
     message: str
     fix: str | None = None

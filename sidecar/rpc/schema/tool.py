@@ -3,28 +3,30 @@
 from typing import Any, Literal
 
 from pydantic import Field
+from typing_extensions import TypeAliasType
 
 from sidecar.rpc.schema.kit import Digits, Message, ParamsModel, PhoneNumber, Text, WireModel
 
+ToolAction = TypeAliasType(
+    "ToolAction",
+    Literal[
+        "initiate_call",
+        "continue_call",
+        "speak_to_user",
+        "send_dtmf",
+        "end_call",
+        "get_status",
+    ],
+)
+ToolMode = TypeAliasType("ToolMode", Literal["notify", "conversation", "call", "status"])
+
 
 class ToolParams(ParamsModel):
-    """Arguments of the tool `voice_call`.
+    """Arguments of the tool `voice_call`. `action` says what to do; `mode` is `notify` or
+    `conversation` then. Without `action`, the older form is meant, with `mode` `call` or
+    `status`."""
 
-    `action` says what to do; without it the older form `{mode: "call" | "status", to?, sid?,
-    message?}` is meant.
-    """
-
-    action: (
-        Literal[
-            "initiate_call",
-            "continue_call",
-            "speak_to_user",
-            "send_dtmf",
-            "end_call",
-            "get_status",
-        ]
-        | None
-    ) = Field(default=None, description="what to do")
+    action: ToolAction | None = None
     call_id: Text | None = Field(
         default=None, description="the call, for every action but initiate_call"
     )
@@ -32,10 +34,7 @@ class ToolParams(ParamsModel):
         default=None, description="what to say, for initiate_call, continue_call, speak_to_user"
     )
     to: PhoneNumber | None = Field(default=None, description="E.164, for initiate_call")
-    mode: Literal["notify", "conversation", "call", "status"] | None = Field(
-        default=None,
-        description="notify or conversation, for initiate_call; call or status in the older form",
-    )
+    mode: ToolMode | None = None
     dtmf_sequence: Digits | None = Field(
         default=None, description="digits sent first, for initiate_call in mode conversation"
     )
