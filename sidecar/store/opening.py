@@ -85,13 +85,14 @@ def open_store(path: str, repair: bool = False) -> sqlite3.Connection:
     return _open_checked(path, repair)
 
 
-def connect(path: str, *, read_only: bool = False) -> sqlite3.Connection:
+def connect(path: str, *, read_only: bool = False, immutable: bool = False) -> sqlite3.Connection:
     """A connection in autocommit mode, which its owner may hand from thread to thread."""
-    if read_only:
-        address = Path(path).absolute().as_uri() + "?mode=ro"
-        db = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
-    else:
-        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    address = Path(path).absolute().as_uri()
+    if immutable:
+        address += "?mode=ro&immutable=1"
+    elif read_only:
+        address += "?mode=ro"
+    db = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
     db.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
     return db
 

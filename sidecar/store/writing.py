@@ -125,6 +125,10 @@ class Ledger:
             self._put_intent(intent)
         return journalled
 
+    def has_call(self, call_id: str) -> bool:
+        sql = "SELECT 1 FROM calls WHERE call_id = ?"
+        return self._db.execute(sql, (clean(call_id),)).fetchone() is not None
+
     def put_call(self, call: Call, record: str) -> None:
         is_open = not call.is_over or call.hangup_due
         columns = _columns(call, is_open)
