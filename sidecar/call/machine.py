@@ -8,7 +8,7 @@ normal: callbacks come late, twice and swapped.
 `reduce` is a pure function: no I/O, no clock, no randomness. It never raises for input.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -135,7 +135,7 @@ def _put_poll_off(step: Step) -> None:
         step.set(poll_at_ms=step.at_ms + call.limits.poll_ms)
 
 
-def _refusal(call: Call, event: ev.Event) -> Sequence[Effect]:
+def _refusal(call: Call, event: ev.Event) -> tuple[Effect, ...]:
     """The answer to a host request that does not fit the state; nothing for all others."""
     request_id = getattr(event, "request_id", None)
     if request_id is None or isinstance(event, ev.RequestDropped | ev.DigitsSent | ev.DigitsFailed):
