@@ -35,13 +35,22 @@ class WireSchema(GenerateJsonSchema):
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
         """Optional means absent: neither a null branch nor a default of null. A required member
         that may be null keeps its branch."""
-        inner = schema["schema"]
-        if inner["type"] == "nullable" and schema.get("default", ...) is None:
-            return self.generate_inner(inner["schema"])
+        if schema.get("default", ...) is None:
+            return _without_null(self.generate_inner(schema["schema"]))
         shape = super().default_schema(schema)
         if "$ref" in shape:
             shape.pop("default", None)
         return shape
+
+
+def _without_null(shape: JsonSchemaValue) -> JsonSchemaValue:
+    branches = [branch for branch in shape.get("anyOf", ()) if branch != {"type": "null"}]
+    if not branches:
+        return shape
+    if len(branches) == 1:
+        rest = {key: value for key, value in shape.items() if key != "anyOf"}
+        return {**branches[0], **rest}
+    return {**shape, "anyOf": branches}
 
 
 def types_of(method: Method) -> Iterator[tuple[Any, JsonSchemaMode]]:

@@ -77,9 +77,12 @@ def _problem(problems: Mapping[str, str]) -> Problem:
 
 
 def _problems(model: type[BaseModel], errors: Iterable[ErrorDetails]) -> dict[str, str]:
-    """What is wrong by wire name; the first word on a field counts."""
+    """What is wrong by wire name; the first word on a field counts. That another branch of a
+    union does not fit either is no news once the likely branch has told what is wrong."""
     found: dict[str, str] = {}
     for error in errors:
+        if _is_literal_branch(error["loc"][-1:]):
+            continue
         context = error.get("ctx", {})
         field = context.get("field") or _path(error["loc"])
         found.setdefault(field, _sentence(model, error, context))
@@ -92,9 +95,13 @@ def _path(location: tuple[int | str, ...]) -> str:
     parts = [
         part
         for part in map(str, location)
-        if not (part[:1].isupper() and part.isidentifier()) and not part.startswith("literal[")
+        if not (part[:1].isupper() and part.isidentifier()) and not _is_literal_branch((part,))
     ]
     return ".".join(parts) or "params"
+
+
+def _is_literal_branch(end: tuple[int | str, ...]) -> bool:
+    return any(isinstance(part, str) and part.startswith("literal[") for part in end)
 
 
 def _sentence(model: type[BaseModel], error: ErrorDetails, context: Mapping[str, Any]) -> str:
