@@ -28,6 +28,20 @@ class Clock(Protocol):
     async def sleep_until(self, at_ms: int) -> None: ...
 
 
+# -- readiness ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One readiness check of `voicecall.setup`. `status` is `ok`, `warn` or `fail`."""
+
+    id: str
+    status: str
+    message: str
+    key: str | None = None
+    fix: str | None = None
+
+
 # -- the carrier ----------------------------------------------------------------------------------
 
 
@@ -85,6 +99,14 @@ class LegStatus:
     reason: EndReason | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class LegSearch:
+    """Where a call is whose create answer was lost. `certain` with no id: it was never created."""
+
+    provider_call_id: str | None = None
+    certain: bool = False
+
+
 Report = Callable[[str, Event], Awaitable[None]]
 """How a carrier with news of its own accord (the mock line) or a result that comes later tells the
 engine: `await report(call_id, event)`."""
@@ -108,6 +130,11 @@ class Carrier(Protocol):
         """Check the signature; raises when it is not the carrier's."""
         ...
 
+    def replay_key(self, request: HttpRequest) -> str | None:
+        """What a repetition of this (verified) request would bear too; None when its news carry
+        keys of their own."""
+        ...
+
     def parse(self, request: HttpRequest, now_ms: int) -> Sequence[News]: ...
 
     def document(self, call: Call | None, request: HttpRequest) -> HttpAnswer:
@@ -125,8 +152,12 @@ class Carrier(Protocol):
 
     async def leg_status(self, call: Call) -> LegStatus: ...
 
-    async def find_leg(self, call: Call) -> str | None:
-        """The carrier's id of a call whose create answer was lost; None when there is none."""
+    async def find_leg(self, call: Call) -> LegSearch:
+        """Look for a call whose create answer was lost."""
+        ...
+
+    def checks(self) -> Sequence[Check]:
+        """What the carrier needs in its console or account, for `voicecall.setup`."""
         ...
 
 
@@ -329,17 +360,6 @@ class Tunnel(Protocol):
     async def up(self, port: int) -> str: ...
 
     async def down(self) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One readiness check of `voicecall.setup`. `status` is `ok`, `warn` or `fail`."""
-
-    id: str
-    status: str
-    message: str
-    key: str | None = None
-    fix: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

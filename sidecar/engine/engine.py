@@ -156,16 +156,6 @@ class Engine:
         """Bring a call into being."""
         return await self._apply(None, event, intents=intents, seen=seen, rendered=rendered)
 
-    async def ask_open(self, event: CallRequested, intents: Sequence[Intent]) -> Mapping[str, Any]:
-        """Like `open`, and wait for the answer that `event.request_id` gets."""
-        assert event.request_id is not None
-        answer = self._expect(event.request_id)
-        try:
-            await self.open(event, intents=intents)
-            return await answer
-        finally:
-            self._asking.pop(event.request_id, None)
-
     def adopt(self, call: Call) -> None:
         """Take a call of an earlier process from the store, as it is."""
         self._remember(call)
@@ -195,7 +185,7 @@ class Engine:
         is told.
         """
         request_id = str(uuid.uuid4())
-        answer = self._expect(request_id)
+        answer = self.expect(request_id)
         try:
             found = await self.submit(call_id, make(request_id, self.clock.now_ms()))
             if found is None:
@@ -206,12 +196,23 @@ class Engine:
             self._tasks.spawn(self.submit(call_id, dropped), f"dropped {request_id}")
             raise
         finally:
-            self._asking.pop(request_id, None)
+            self.stop_expecting(request_id)
 
-    async def tell(self, type: str, members: Mapping[str, Any]) -> None:
+    def expect(self, request_id: str) -> asyncio.Future[Mapping[str, Any]]:
+        """The answer that some event's request will get: a result, or `HostError`."""
+        future: asyncio.Future[Mapping[str, Any]] = asyncio.get_running_loop().create_future()
+        self._asking[request_id] = future
+        return future
+
+    def stop_expecting(self, request_id: str) -> None:
+        self._asking.pop(request_id, None)
+
+    async def tell(
+        self, type: str, members: Mapping[str, Any], seen: Sequence[SeenKey] = ()
+    ) -> None:
         """Journal an event that belongs to no call."""
         event = NewEvent(self.clock.now_ms(), type, None, members)
-        await self._ledger.commit(Write(events=(event,)))
+        await self._ledger.commit(Write(events=(event,), seen=seen))
 
     def partial(self, call_id: str, text: str) -> None:
         """Words that are not final yet: live only, and not too many of them."""
@@ -329,11 +330,6 @@ class Engine:
                     pass
                 case _:
                     self._performer.put(call.call_id, effect)
-
-    def _expect(self, request_id: str) -> asyncio.Future[Mapping[str, Any]]:
-        future: asyncio.Future[Mapping[str, Any]] = asyncio.get_running_loop().create_future()
-        self._asking[request_id] = future
-        return future
 
     def _answer(self, request_id: str, answer: Mapping[str, Any] | Problem) -> None:
         future = self._asking.get(request_id)

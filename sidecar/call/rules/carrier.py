@@ -22,7 +22,7 @@ from sidecar.call.events import (
     TransferDone,
     TransferFailed,
 )
-from sidecar.call.model import Detection, EndReason, Mode, Origin, State, Words
+from sidecar.call.model import Detection, Direction, EndReason, Mode, Origin, State, Words
 from sidecar.call.spoken import speakable
 from sidecar.call.steps import (
     Step,
@@ -60,7 +60,8 @@ def incoming(step: Step, event: Incoming) -> None:
     )
     announce(step)
     step.notify("call.ringing")
-    step.emit(Answer())
+    if step.call.direction is Direction.INBOUND:
+        step.emit(Answer())
 
 
 def dialed(step: Step, event: Dialed) -> None:

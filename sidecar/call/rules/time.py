@@ -126,6 +126,9 @@ def restarted(step: Step, event: Restarted) -> None:
         reply=reply,
         poll_at_ms=event.at_ms + call.limits.poll_ms,
     )
+    if call.provider_call_id is None and call.state is State.INITIATED:
+        # The create's answer was lost. If the leg exists, it shows up within the ring timeout.
+        step.set(state_until_ms=event.at_ms + call.limits.ring_ms)
     if event.alive is False:
         _leg_is_gone(step, event.reason)
     elif call.hangup_due and not call.transferred:

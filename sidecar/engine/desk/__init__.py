@@ -1,0 +1,1 @@
+"""What stands before the engine: placing calls, taking calls, long requests, restart, farewell."""
