@@ -11,7 +11,7 @@ from typing import Any
 
 from sidecar.config.model import Config
 from sidecar.config.speech import Tts
-from sidecar.config.values import Path, keys_of
+from sidecar.config.values import Path, keys_of, merge
 
 Document = dict[str, Any]
 
@@ -20,35 +20,14 @@ _REFUSED_KEYS = frozenset({"__proto__", "constructor", "prototype"})
 _DEPTH_MAX = 64
 _UNUSED_VOICES = ("edge", "microsoft")
 _OWN_KEYS = frozenset(f.alias or name for name, f in Config.model_fields.items()) - {"tts"}
-_GATEWAY_KEYS = frozenset(
-    (
-        *(
-            "acp",
-            "agent",
-            "agents",
-            "approvals",
-            "audio",
-            "auth",
-            "bindings",
-            "broadcast",
-            "browser",
-        ),
-        *("canvasHost", "channels", "cli", "commands", "cron", "diagnostics", "discovery", "env"),
-        *(
-            "gateway",
-            "hooks",
-            "identity",
-            "logging",
-            "media",
-            "memory",
-            "messages",
-            "meta",
-            "models",
-        ),
-        *("nodeHost", "plugins", "secrets", "session", "skills", "talk", "tools", "ui", "update"),
-        *("web", "wizard"),
-    )
+_GATEWAY_NAMES = (
+    *("acp", "agent", "agents", "approvals", "audio", "auth", "bindings", "broadcast"),
+    *("browser", "canvasHost", "channels", "cli", "commands", "cron", "diagnostics"),
+    *("discovery", "env", "gateway", "hooks", "identity", "logging", "media", "memory"),
+    *("messages", "meta", "models", "nodeHost", "plugins", "secrets", "session"),
+    *("skills", "talk", "tools", "ui", "update", "web", "wizard"),
 )
+_GATEWAY_KEYS = frozenset(_GATEWAY_NAMES)
 _MOVES: tuple[tuple[Path, Path], ...] = (
     (("twilio", "from"), ("fromNumber",)),
     (("streaming", "sttProvider"), ("streaming", "provider")),
@@ -107,19 +86,6 @@ def stack(lower: Layer, upper: Layer) -> Layer:
         lower.problems + upper.problems,
         written | upper.written,
     )
-
-
-def merge(lower: Any, upper: Any) -> Any:
-    """Objects merge key by key, anything else replaces. A secret reference is one value: half of
-    one reference and half of another would name something nobody wrote."""
-    if not isinstance(lower, dict) or not isinstance(upper, dict):
-        return upper
-    if "source" in lower or "source" in upper:
-        return upper
-    merged = dict(lower)
-    for key, value in upper.items():
-        merged[key] = merge(merged[key], value) if key in merged else value
-    return merged
 
 
 def without_nulls(value: Any) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from sidecar.config import environment as env
-from sidecar.config.layers import Document, Layer, merge, read_layer, stack, without_nulls
+from sidecar.config.layers import Document, Layer, read_layer, stack, without_nulls
 from sidecar.config.model import Config
 from sidecar.config.problems import (
     Problems,
@@ -23,7 +23,7 @@ from sidecar.config.problems import (
     rule_warnings,
     shown,
 )
-from sidecar.config.values import Path
+from sidecar.config.values import Path, merge
 from sidecar.errors import ConfigError
 
 _UNSAFE_SKIP = "VOICECALL_UNSAFE_SKIP_VERIFICATION"

@@ -4,7 +4,7 @@ key, its type, its default and its sentence in the README.
 What needs several keys to judge is in `problems`; where values come from is in `load`.
 """
 
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import Field, field_validator
 
@@ -29,6 +29,8 @@ from sidecar.config.values import (
     UrlPath,
     section,
 )
+
+T = TypeVar("T")
 
 MOCK_NUMBER = "+15550000000"
 
@@ -159,6 +161,23 @@ class NumberSettings(Section):
     response_system_prompt: str | None = Field(None, description="Prompt of this number.")
     response_timeout_ms: Positive | None = Field(None, description="Reply time of this number.")
 
+    def over(self, config: "Config") -> "NumberSettings":
+        """These settings with what is unset filled from the globals."""
+        return NumberSettings.model_construct(
+            inbound_greeting=_first(self.inbound_greeting, config.inbound_greeting),
+            tts=config.tts if self.tts is None else self.tts.over(config.tts),
+            agent_id=_first(self.agent_id, config.agent_id),
+            response_model=_first(self.response_model, config.response_model),
+            response_system_prompt=_first(
+                self.response_system_prompt, config.response_system_prompt
+            ),
+            response_timeout_ms=_first(self.response_timeout_ms, config.response_timeout_ms),
+        )
+
+
+def _first(own: T | None, fallback: T | None) -> T | None:
+    return fallback if own is None else own
+
 
 class SidecarPlace(Section):
     """Where the Gateway's plugin finds or starts a sidecar; the sidecar itself ignores it."""
@@ -263,3 +282,8 @@ class Config(Section):
         if self.from_number is None and self.provider == "mock":
             return MOCK_NUMBER
         return self.from_number
+
+    def for_number(self, dialled: str) -> NumberSettings:
+        """The settings of a call to one of our numbers: its own, else the globals. `tts` and
+        `response_timeout_ms` are never None in the answer."""
+        return self.numbers.get(dialled, NumberSettings()).over(self)

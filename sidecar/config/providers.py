@@ -14,7 +14,6 @@ from sidecar.config.values import (
     Host,
     Label,
     Number,
-    Port,
     Positive,
     Secret,
     Section,
@@ -113,4 +112,6 @@ class Tailscale(Section):
         "off", description="`serve`: inside the tailnet; `funnel`: on the Internet."
     )
     path: UrlPath = Field("/voice/webhook", description="Path on the tailnet host.")
-    port: Port = Field(443, gt=0, description="HTTPS port; funnel: 443, 8443 or 10000 only.")
+    port: int = Field(
+        443, gt=0, le=65_535, description="HTTPS port; funnel: 443, 8443 or 10000 only."
+    )

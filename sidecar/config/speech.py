@@ -16,6 +16,7 @@ from sidecar.config.values import (
     Section,
     Share,
     UrlPath,
+    merge,
     section,
 )
 
@@ -98,6 +99,14 @@ class Tts(Section):
             "command": self.command.command is not None,
         }
         return _chosen_first(self.provider, ready)
+
+    def over(self, lower: "Tts") -> "Tts":
+        """What is set here deep-merged over `lower`."""
+        return Tts.model_validate(merge(_set_members(lower), _set_members(self)))
+
+
+def _set_members(tts: Tts) -> dict[str, Any]:
+    return tts.model_dump(by_alias=True, exclude_unset=True, exclude_none=True)
 
 
 # -- recognition ----------------------------------------------------------------------------------

@@ -113,6 +113,19 @@ def _named(annotation: object, kind: type[Any]) -> Any:
     return None
 
 
+def merge(lower: Any, upper: Any) -> Any:
+    """Objects merge key by key, anything else replaces. A secret reference is one value: half of
+    one reference and half of another would name something nobody wrote."""
+    if not isinstance(lower, dict) or not isinstance(upper, dict):
+        return upper
+    if "source" in lower or "source" in upper:
+        return upper
+    merged = dict(lower)
+    for key, value in upper.items():
+        merged[key] = merge(merged[key], value) if key in merged else value
+    return merged
+
+
 def is_e164(text: str) -> bool:
     """Whether `text` is a number as the configuration writes it: `+`, then 2 to 15 digits."""
     return _E164.fullmatch(text) is not None
