@@ -54,6 +54,9 @@ from sidecar.tasks import TaskSet
 PARTIAL_GAP_MS = 200
 """At most five partial transcripts a second and call (rpc.md, "Events")."""
 
+FINISH_MS = 5_000
+"""Longest wait at the end for writes that are under way."""
+
 _UNDOABLE = (
     CallRequested,
     ContinueRequested,
@@ -101,6 +104,7 @@ class Engine:
             agents, clock, self.submit, lambda call: record(call).get("transcript", [])
         )
         self._tasks = TaskSet()
+        self._finishing = TaskSet()
         self._changed = asyncio.Event()
 
     # -- life -------------------------------------------------------------------------------------
@@ -116,6 +120,8 @@ class Engine:
         await self._replies.close()
         await self._performer.close()
         await self._tasks.close()
+        await self._finishing.settle(FINISH_MS)
+        await self._finishing.close()
         await self._ledger.retry()
 
     async def settle(self, timeout_ms: int) -> None:
@@ -250,19 +256,41 @@ class Engine:
             seen=seen,
             intents=intents,
         )
-        failure: StoreError | None = None
-        if write.call is not None or write.events or seen or intents:
-            try:
-                await self._ledger.commit(write)
-            except StoreError as error:
-                if self._undo(before, after, event, write):
-                    raise
-                failure = error
-        self._perform(after, effects, rendered)
-        self._forget_if_done(after.call_id)
-        if failure is not None and isinstance(event, HangupRequested) and event.request_id:
+        if write.call is None and not (write.events or seen or intents):
+            self._perform(after, effects, rendered)
+            return after
+        undoable = isinstance(event, _UNDOABLE)
+        # Whoever submitted may be cancelled; what was decided is stored and performed all the same.
+        failure = await asyncio.shield(
+            self._finishing.spawn(
+                self._finish(before, after, effects, rendered, write, undoable), "finish"
+            )
+        )
+        told = undoable or (isinstance(event, HangupRequested) and event.request_id)
+        if failure is not None and told:
             raise failure
         return after
+
+    async def _finish(
+        self,
+        before: Call | None,
+        after: Call,
+        effects: Sequence[Effect],
+        rendered: frozenset[type],
+        write: Write,
+        undoable: bool,
+    ) -> StoreError | None:
+        """Commit, then perform. A host's request that cannot be stored is taken back instead."""
+        failure: StoreError | None = None
+        try:
+            await self._ledger.commit(write)
+        except StoreError as error:
+            failure = error
+            if undoable and self._undo(before, after, write):
+                return failure
+        self._perform(after, effects, rendered)
+        self._forget_if_done(after.call_id)
+        return failure
 
     def _with_agent(self, before: Call | None, event: Event) -> Event:
         """A new call knows from the start whether an agent is there to be asked."""
@@ -281,9 +309,9 @@ class Engine:
                 events.append(NewEvent(at_ms, effect.type, call.call_id, members))
         return events
 
-    def _undo(self, before: Call | None, after: Call, event: Event, write: Write) -> bool:
+    def _undo(self, before: Call | None, after: Call, write: Write) -> bool:
         """Take a host's request back that could not be stored, unless the call has moved on."""
-        if not isinstance(event, _UNDOABLE) or self._calls.get(after.call_id) is not after:
+        if self._calls.get(after.call_id) is not after:
             return False
         self._ledger.forget(write)
         if before is None:

@@ -1,0 +1,1 @@
+"""The carriers. Each package knows one of them and none knows another."""
