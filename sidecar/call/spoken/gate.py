@@ -34,7 +34,8 @@ def speakable(text: str) -> str:
 
 
 def _plainer(text: str) -> str:
-    text = unwrap_spoken(drop_reasoning(_clean(text)))
+    # Twice, because agents that are asked for the wrapper sometimes wrap the wrapper.
+    text = unwrap_spoken(unwrap_spoken(drop_reasoning(_clean(text))))
     text = _ENTITY.sub(lambda entity: html.unescape(entity[0]), text)
     text = drop_hidden(drop_fences(drop_reasoning(_clean(text))))
     text = tidy(plain_lines(drop_markup(_clean(text))))

@@ -26,7 +26,7 @@ _READS_LIKE_WORDS = re.compile(r"[\w\s.,:;!?'\u2019%/@+-]++")
 _LONGEST_CODE = 80
 
 _URL = re.compile(r"\b(?:[a-z][a-z0-9+.-]{1,15}://|www\.)[^\s<>\"\u201d\u300d]*+", re.IGNORECASE)
-_HOST = re.compile(r"(?:[a-z0-9+.-]{2,16}://)?(?:[^/?#@\s]*+@)?([^/?#@:\s]++)", re.IGNORECASE)
+_HOST = re.compile(r"(?:[a-z0-9+.-]{2,16}://)?+(?:[^/?#@\s]*+@)?([^/?#@:\s]++)", re.IGNORECASE)
 _LONGEST_HOST = 40
 _EMAIL = re.compile(
     r"(?<![\w.+-])(?:mailto:)?([\w.+-]{1,64})@([^\W_][\w-]{0,62}(?:\.[^\W_][\w-]{0,62}){1,6})"
