@@ -98,8 +98,9 @@ def normalise_number(raw: str | None, assume_plus: bool = False) -> str | None:
 
 def _bare_user(address: str) -> str:
     """The part of a `sip:` or `tel:` address that may be a number; other text as it is."""
-    if (named := _ADDRESS.search(address)) is not None:
-        address = named[1]
+    # The last one: before it stands a name, which the caller chooses.
+    if named := _ADDRESS.findall(address):
+        address = named[-1]
     scheme, colon, rest = address.partition(":")
     if not colon:
         return address
