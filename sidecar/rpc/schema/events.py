@@ -18,6 +18,7 @@ WarningCode = (
         "agentTimeout",
         "agentFailed",
         "transferFailed",
+        "dtmfFailed",
         "voiceFallback",
         "recogniserFallback",
         "deaf",
