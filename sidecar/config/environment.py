@@ -15,7 +15,7 @@ from typing import Any
 
 from sidecar.config.layers import Document
 from sidecar.config.model import Config
-from sidecar.config.values import Path, is_secret, keys_of
+from sidecar.config.values import Location, Path, is_secret, keys_of
 
 _VARIABLE = re.compile(r"(\$?)\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _FILE_BYTES_MAX = 1 << 20
@@ -137,7 +137,7 @@ class Resolver:
 
     environ: Mapping[str, str]
     secret_providers: Mapping[str, Any]
-    problems: list[tuple[Path, str]] = field(default_factory=list)
+    problems: list[tuple[Location, str]] = field(default_factory=list)
 
     def resolve(self, values: Document) -> Document:
         # `sidecar` is for the Gateway's plugin, whose environment is not ours.
@@ -147,11 +147,11 @@ class Resolver:
             resolved["sidecar"] = values["sidecar"]
         return resolved
 
-    def _walk(self, value: Any, path: Path) -> Any:
+    def _walk(self, value: Any, path: Location) -> Any:
         if isinstance(value, str):
             return self._substituted(value, path)
         if isinstance(value, list):
-            items = [self._walk(item, (*path, str(index))) for index, item in enumerate(value)]
+            items = [self._walk(item, (*path, index)) for index, item in enumerate(value)]
             return [item for item in items if item is not _GONE]
         if not isinstance(value, dict):
             return value
@@ -160,11 +160,11 @@ class Resolver:
         members = {key: self._walk(member, (*path, key)) for key, member in value.items()}
         return {key: member for key, member in members.items() if member is not _GONE}
 
-    def _fails(self, path: Path, what: str) -> Any:
+    def _fails(self, path: Location, what: str) -> Any:
         self.problems.append((path, what))
         return _GONE
 
-    def _substituted(self, text: str, path: Path) -> Any:
+    def _substituted(self, text: str, path: Location) -> Any:
         if "${" not in text:
             return text
         missing: list[str] = []
@@ -182,7 +182,7 @@ class Resolver:
             return self._fails(path, _unset_variables(missing))
         return result
 
-    def _referred(self, reference: Document, path: Path) -> Any:
+    def _referred(self, reference: Document, path: Location) -> Any:
         unknown = sorted(reference.keys() - {"source", "provider", "id"})
         if unknown:
             return self._fails((*path, unknown[0]), "unknown key of a secret reference")
@@ -193,7 +193,7 @@ class Resolver:
         provider = reference.get("provider", "default")
         if not isinstance(provider, str):
             return self._fails((*path, "provider"), "must be a string")
-        sources: dict[str, Callable[[str, str, Path], Any]] = {
+        sources: dict[str, Callable[[str, str, Location], Any]] = {
             "env": self._from_env,
             "path": self._from_path,
             "file": self._from_file,
@@ -206,12 +206,12 @@ class Resolver:
             return self._fails((*path, "source"), what)
         return source(reference["id"], provider, path)
 
-    def _from_env(self, name: str, provider: str, path: Path) -> Any:
+    def _from_env(self, name: str, provider: str, path: Location) -> Any:
         if name not in self.environ:
             return self._fails(path, _unset_variables([name]))
         return self.environ[name]
 
-    def _from_path(self, name: str, provider: str, path: Path) -> Any:
+    def _from_path(self, name: str, provider: str, path: Location) -> Any:
         file = self._substituted(name, path)
         if file is _GONE:
             return _GONE
@@ -220,14 +220,14 @@ class Resolver:
         except Unreadable as why:
             return self._fails(path, f"the secret file {file} {why}")
 
-    def _from_gateway(self, name: str, provider: str, path: Path) -> Any:
+    def _from_gateway(self, name: str, provider: str, path: Location) -> Any:
         what = (
             "a secret reference with source exec or store must be resolved by the Gateway; let the "
             "Gateway pass the value in initialize, or use source env or path"
         )
         return self._fails(path, what)
 
-    def _from_file(self, pointer: str, provider: str, path: Path) -> Any:
+    def _from_file(self, pointer: str, provider: str, path: Location) -> Any:
         """The Gateway's file provider: a JSON document, or one secret per file."""
         settings = self.secret_providers.get(provider)
         if not isinstance(settings, dict) or settings.get("source") != "file":
@@ -275,7 +275,7 @@ def _secret_paths() -> frozenset[Path]:
     return frozenset(path for path, info in keys_of(Config) if is_secret(info))
 
 
-def _is_secret_path(path: Path) -> bool:
+def _is_secret_path(path: Location) -> bool:
     if len(path) > 1 and path[0] == "numbers":
         path = ("numbers", "*", *path[2:])
     return path in _secret_paths()

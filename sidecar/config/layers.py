@@ -11,7 +11,7 @@ from typing import Any
 
 from sidecar.config.model import Config
 from sidecar.config.speech import Tts
-from sidecar.config.values import Path, keys_of, merge
+from sidecar.config.values import Location, Path, dotted, keys_of, merge
 
 Document = dict[str, Any]
 
@@ -95,18 +95,18 @@ def without_nulls(value: Any) -> Any:
     return {key: without_nulls(member) for key, member in value.items() if member is not None}
 
 
-def _copied(value: Any, path: Path, layer: Layer) -> Any:
+def _copied(value: Any, path: Location, layer: Layer) -> Any:
     if len(path) > _DEPTH_MAX:
-        layer.problems.append((path[0], f"is nested deeper than {_DEPTH_MAX} levels"))
+        layer.problems.append((dotted(path[:1]), f"is nested deeper than {_DEPTH_MAX} levels"))
         return None
     if isinstance(value, list | tuple):
-        return [_copied(item, (*path, str(index)), layer) for index, item in enumerate(value)]
+        return [_copied(item, (*path, index), layer) for index, item in enumerate(value)]
     if not isinstance(value, Mapping):
         return value
     copy = {}
     for key, member in value.items():
         if key in _REFUSED_KEYS:
-            layer.problems.append((".".join((*path, key)), "this key is refused everywhere"))
+            layer.problems.append((dotted((*path, key)), "this key is refused everywhere"))
         else:
             copy[key] = _copied(member, (*path, key), layer)
     return copy

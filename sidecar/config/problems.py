@@ -14,10 +14,9 @@ from pydantic_core import ErrorDetails
 
 from sidecar.config.layers import Document
 from sidecar.config.model import Config
-from sidecar.config.values import Path, is_loopback, keys_of
+from sidecar.config.values import Location, Path, dotted, is_loopback, keys_of
 
 Problems = list[tuple[str, str]]
-Location = tuple[str | int, ...]
 
 _LEAVES_MAX = 20
 _FUNNEL_PORTS = (443, 8443, 10000)
@@ -51,19 +50,14 @@ def explained(
         location = _location(detail)
         if detail["type"] == "extra_forbidden":
             for path, what in _unknown(location, detail["input"]):
-                found.append((_shown(path, written), what))
+                found.append((shown(path, written), what))
             continue
         what = _sentence(detail)
         variable = filled.get(tuple(str(part) for part in location))
         if variable is not None:
             what += f" (it came from the environment variable {variable})"
-        found.append((_shown(location, written), what))
+        found.append((shown(location, written), what))
     return found
-
-
-def shown(path: Path, written: dict[Path, str]) -> str:
-    """The full path of a key, as the user wrote it."""
-    return _shown(path, written)
 
 
 def pruned(document: Document, error: ValidationError) -> Document:
@@ -104,17 +98,13 @@ def _sentence(detail: ErrorDetails) -> str:
     return template.format(**detail.get("ctx", {}))
 
 
-def _shown(location: Location, written: dict[Path, str]) -> str:
+def shown(location: Location, written: dict[Path, str]) -> str:
+    """The full path of a key, as the user wrote it."""
     names = tuple(str(part) for part in location)
     for length in range(len(names), 0, -1):
         if names[:length] in written:
-            return written[names[:length]] + _joined(location[length:], follows=True)
-    return _joined(location, follows=False)
-
-
-def _joined(location: Location, follows: bool) -> str:
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
-    return text if follows else text.lstrip(".")
+            return dotted((written[names[:length]], *location[length:]))
+    return dotted(location)
 
 
 # -- unknown keys ---------------------------------------------------------------------------------
@@ -144,8 +134,8 @@ def _folded(name: str) -> str:
 
 
 def _nearest(location: Location) -> str | None:
-    """The known key that an unknown one most likely means: a neighbour with a similar name, else
-    the same name elsewhere, else a similar path."""
+    """The known key that an unknown one most likely means: a neighbour with almost its name, the
+    same name elsewhere, a neighbour with a similar name, a similar path, in this order."""
     path = tuple(str(part) for part in location)
     pattern = ("numbers", "*", *path[2:]) if path[0] == "numbers" and len(path) > 1 else path
     leaf, whole = _folded(path[-1]), _folded(".".join(path))
@@ -155,10 +145,11 @@ def _nearest(location: Location) -> str | None:
         likeness = SequenceMatcher(None, whole, _folded(".".join(known))).ratio()
         if known[:-1] == pattern[:-1]:
             near = SequenceMatcher(None, leaf, name).ratio()
-            starts = len(leaf) > 3 and (name.startswith(leaf) or leaf.startswith(name))
-            score = 2 + near if near >= 0.6 or starts else 0.0
+            if len(leaf) > 3 and (name.startswith(leaf) or leaf.startswith(name)):
+                near = max(near, 0.7)
+            score = 1 + near if near >= 0.6 else 0.0
         elif name == leaf:
-            score = 1 + likeness
+            score = 1.75 + likeness / 10
         else:
             score = likeness if likeness >= 0.75 else 0.0
         if score > 0 and (best is None or score > best[0]):

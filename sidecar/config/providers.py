@@ -112,6 +112,4 @@ class Tailscale(Section):
         "off", description="`serve`: inside the tailnet; `funnel`: on the Internet."
     )
     path: UrlPath = Field("/voice/webhook", description="Path on the tailnet host.")
-    port: int = Field(
-        443, gt=0, le=65_535, description="HTTPS port; funnel: 443, 8443 or 10000 only."
-    )
+    port: int = Field(443, gt=0, le=65_535, description="Funnel: 443, 8443 or 10000 only.")

@@ -50,7 +50,7 @@ def reference_rows() -> list[Row]:
 def _rows(
     schema: dict[str, Any], named: dict[str, Any], prefix: Path, secrets: set[Path]
 ) -> list[tuple[Path, str, str, str]]:
-    rows = []
+    rows: list[tuple[Path, str, str, str]] = []
     for key, member in schema["properties"].items():
         path = (*prefix, key)
         section, inner = _section(member, path)

@@ -87,6 +87,16 @@ Path = tuple[str, ...]
 """A key as its wire names from the root; `*` stands for any key of a map."""
 
 
+Location = tuple[str | int, ...]
+"""A place in a document: wire names, and indexes of lists."""
+
+
+def dotted(location: Location) -> str:
+    """A place as people read it: `outbound.allowTo[1]`."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    return text.removeprefix(".")
+
+
 def keys_of(model: type[Section], prefix: Path = ()) -> Iterator[tuple[Path, FieldInfo]]:
     """Every key of a section and of the sections in it, parents first."""
     for name, field in model.model_fields.items():

@@ -224,7 +224,7 @@ def test_keys_that_could_poison_a_merge_are_refused(key: str) -> None:
         (f"serve.{key}", "this key is refused everywhere"),
         (key, "this key is refused everywhere"),
     ]
-    assert problems({"realtime": {"list": [{key: 1}]}})[0][0] == f"realtime.list.0.{key}"
+    assert problems({"realtime": {"list": [{key: 1}]}})[0][0] == f"realtime.list[0].{key}"
 
 
 def test_a_bottomless_document_is_refused() -> None:
