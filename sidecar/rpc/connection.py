@@ -8,11 +8,14 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any
 
+import structlog
+
 from sidecar.errors import HostError, Problem
 from sidecar.rpc.dispatch import BatchAnswers, Reply, RequestContext, attempt, encoded
 from sidecar.rpc.errors import (
     error_response,
     failed_response,
+    internal_error,
     invalid_request,
     overloaded,
 )
@@ -36,6 +39,7 @@ from sidecar.rpc.schema import EmptyParams, validate
 IN_FLIGHT_LIMIT = 1_000
 CONGESTED_BYTES = 2 * LIMIT_BYTES
 
+_log = structlog.get_logger()
 _numbers = count(1)
 
 
@@ -300,6 +304,11 @@ class Connection:
         except asyncio.CancelledError:
             problem = context.stopped or Problem("shuttingDown", "The sidecar is shutting down.")
             answer = error_response(request.id, problem)
+        except Exception:
+            # Task root: handlers are guarded where they are called, so this is the library or us;
+            # the client gets its answer all the same.
+            _log.exception("request.failed", request_id=context.request_id)
+            answer = failed_response(request.id, internal_error())
         if initialize and "error" in answer:
             self._handshake.end(succeeded=False)
             self._pump.go_on()
