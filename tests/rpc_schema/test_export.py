@@ -1,6 +1,8 @@
 """What `schemas/` holds, and the rules that keep generated clients clean."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -177,6 +179,17 @@ def test_openrpc_has_every_client_request_with_an_example() -> None:
 
 def test_openrpc_needs_no_other_document() -> None:
     assert not [path for path, shape in walk(export.openrpc()) if "$ref" in shape]
+
+
+def test_a_sidecar_that_nobody_asks_never_loads_the_exporter() -> None:
+    program = (
+        "import sys, sidecar.rpc.export, sidecar.rpc.schema; "
+        "print([name for name in sys.modules if name.startswith('sidecar.rpc.export.')])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30
+    )
+    assert done.stdout.strip() == "[]"
 
 
 def test_openrpc_is_what_the_file_holds(files: dict[str, str]) -> None:
