@@ -18,6 +18,7 @@ from sidecar.config.model import Config
 from sidecar.config.values import Location, Path, is_secret, keys_of
 
 _VARIABLE = re.compile(r"(\$?)\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _FILE_BYTES_MAX = 1 << 20
 _GONE = object()
 
@@ -89,12 +90,10 @@ def read_text(path: str) -> str:
             raw = file.read(_FILE_BYTES_MAX + 1)
     except FileNotFoundError:
         raise Unreadable("does not exist") from None
-    except PermissionError:
-        raise Unreadable("may not be read by this user") from None
     except IsADirectoryError:
         raise Unreadable("is a folder, not a file") from None
     except (OSError, ValueError):
-        raise Unreadable("cannot be read") from None
+        raise Unreadable("cannot be read by this user") from None
     if len(raw) > _FILE_BYTES_MAX:
         raise Unreadable("is larger than 1 MiB")
     try:
@@ -152,7 +151,8 @@ class Resolver:
             return self._substituted(value, path)
         if isinstance(value, list):
             items = [self._walk(item, (*path, index)) for index, item in enumerate(value)]
-            return [item for item in items if item is not _GONE]
+            # An empty string keeps the indexes of the other items true in messages.
+            return ["" if item is _GONE else item for item in items]
         if not isinstance(value, dict):
             return value
         if _is_secret_path(path):
@@ -207,6 +207,8 @@ class Resolver:
         return source(reference["id"], provider, path)
 
     def _from_env(self, name: str, provider: str, path: Location) -> Any:
+        if _NAME.fullmatch(name) is None:
+            return self._fails((*path, "id"), "must be the name of an environment variable")
         if name not in self.environ:
             return self._fails(path, _unset_variables([name]))
         return self.environ[name]
@@ -218,7 +220,8 @@ class Resolver:
         try:
             return read_text(expanded(file, self.environ)).strip()
         except Unreadable as why:
-            return self._fails(path, f"the secret file {file} {why}")
+            # The name of the file may be a secret that somebody wrote into the wrong place.
+            return self._fails(path, f"the file of the secret reference {why}")
 
     def _from_gateway(self, name: str, provider: str, path: Location) -> Any:
         what = (

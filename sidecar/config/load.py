@@ -27,7 +27,6 @@ from sidecar.config.values import Path, merge
 from sidecar.errors import ConfigError
 
 _UNSAFE_SKIP = "VOICECALL_UNSAFE_SKIP_VERIFICATION"
-_PRUNINGS_MAX = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,16 +127,20 @@ def _validated(
     values: Document, layer: Layer, filled: dict[Path, str], environ: Mapping[str, str]
 ) -> Config:
     problems: Problems = list(layer.problems)
-    config = None
-    for _ in range(_PRUNINGS_MAX):
-        try:
-            config = Config.model_validate(values)
-            break
-        except ValidationError as error:
-            problems += explained(error, layer.written, filled)
-            values = pruned(values, error)
-    if config is not None:
-        problems += broken_rules(config, environ.get(_UNSAFE_SKIP) == "1")
-    if config is None or problems:
+    config = _judged(values, layer, filled, problems)
+    problems += broken_rules(config, environ.get(_UNSAFE_SKIP) == "1")
+    if problems:
         raise ConfigError(list(dict.fromkeys(problems)))
     return config
+
+
+def _judged(values: Document, layer: Layer, filled: dict[Path, str], problems: Problems) -> Config:
+    """The configuration, or what remains of it without what is wrong, so that rules across keys
+    are judged too. Each round has less to judge; a key already reported is not reported again."""
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        reported = {field for field, _ in problems}
+        found = explained(error, layer.written, filled)
+        problems += [(field, what) for field, what in found if field not in reported]
+        return _judged(pruned(values, error), layer, filled, problems)

@@ -218,12 +218,17 @@ def _reachable(config: Config) -> list[str]:
 
 def rule_warnings(config: Config) -> list[str]:
     """What is allowed but should be known."""
-    if not config.skip_signature_verification:
-        return []
-    if _reachable(config):
-        why = "VOICECALL_UNSAFE_SKIP_VERIFICATION=1 allows it although the listener can be reached"
-        return [f"skipSignatureVerification: webhooks are not verified; {why} from outside"]
-    return ["skipSignatureVerification: webhooks are not verified; for local testing only"]
+    found = []
+    if config.public_url is not None and "?" in config.public_url:
+        found.append("publicUrl: its query is ignored; requests bring their own")
+    if config.skip_signature_verification and _reachable(config):
+        why = "VOICECALL_UNSAFE_SKIP_VERIFICATION=1 allows it although"
+        what = f"webhooks are not verified; {why} the listener can be reached from outside"
+        found.append(f"skipSignatureVerification: {what}")
+    elif config.skip_signature_verification:
+        what = "webhooks are not verified; for local testing only"
+        found.append(f"skipSignatureVerification: {what}")
+    return found
 
 
 def missing_credentials(config: Config) -> tuple[str, ...]:

@@ -72,10 +72,7 @@ def _without_null(member: dict[str, Any]) -> None:
     if len(kept) == len(branches):
         return
     del member["anyOf"]
-    if len(kept) == 1:
-        member.update(kept[0])
-    else:
-        member["anyOf"] = kept
+    member.update(kept[0] if len(kept) == 1 else {"anyOf": kept})
 
 
 def section(description: str) -> Any:

@@ -61,6 +61,10 @@ def test_a_missing_variable_names_the_key_and_the_variable() -> None:
     assert problems({"mock": {"replies": ["a", "${A} ${B}"]}}) == [
         ("mock.replies[1]", "the environment variables A, B are not set")
     ]
+    assert problems({"allowFrom": ["${NOPE}", "x"]}) == [
+        ("allowFrom[0]", "the environment variable NOPE is not set"),
+        ("allowFrom[1]", "must be an E.164 number such as +15551234567"),
+    ]
     assert problems({"streaming": {"openaiApiKey": "${NOPE}"}})[0][0] == "streaming.openaiApiKey"
 
 
@@ -142,6 +146,8 @@ def test_a_key_that_is_no_secret_takes_no_reference() -> None:
         ({"source": "path", "id": "/"}, "", "is a folder"),
         ({"source": "path", "id": "/dev/zero"}, "", "larger than 1 MiB"),
         ({"source": "path", "id": "a\0b"}, "", "cannot be read"),
+        ({"source": "path", "id": f"/nonexistent/{HIDDEN}"}, "", "does not exist"),
+        ({"source": "env", "id": HIDDEN}, ".id", "must be the name"),
     ],
 )
 def test_a_reference_that_cannot_be_resolved_says_why(

@@ -110,6 +110,8 @@ def test_voices_by_provider_id_mean_the_same() -> None:
     assert load({"tts": {"elevenlabs": {"speakerVoice": "v"}}}).config.tts.elevenlabs.voice_id == (
         "v"
     )
+    both = {"tts": {"openai": {"speakerVoice": "ash", "voice": "sage"}}}
+    assert load(both).config.tts.openai.voice == "sage"
     assert problems({"tts": {"providers": 5}}) == [("tts.providers", "must be an object")]
     assert problems({"tts": {"providers": {"openai": {"speed": "x"}}}}) == [
         ("tts.providers.openai.speed", "must be a number")
@@ -195,6 +197,11 @@ def test_an_old_secret_is_folded_too() -> None:
     assert key is not None
     assert key.get_secret_value() == "hunter2"
     assert "hunter2" not in str(loaded.warnings)
+
+
+def test_an_old_name_that_is_null_says_nothing() -> None:
+    loaded = load({"twilio": {"from": None}, "stt": {"model": None}})
+    assert loaded == load({})
 
 
 def test_todays_name_wins_over_the_old_one_beside_it() -> None:

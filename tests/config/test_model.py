@@ -250,6 +250,20 @@ def test_slashes_at_the_end_of_paths_are_not_significant() -> None:
     assert load({"serve": {"path": "/"}}).serve.path == "/"
 
 
+@pytest.mark.parametrize(
+    "url", ["https://u:p@x.example/", "https://x.example/#a", "https://", "https://x:0/", "http:x"]
+)
+def test_a_public_url_has_a_host_and_no_secrets(url: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load({"publicUrl": url})
+    assert caught.value.problems[0][0] == "publicUrl"
+
+
+def test_a_query_of_the_public_url_is_ignored_with_a_warning() -> None:
+    loaded = load_config(given={"publicUrl": "https://x.example/a?b=1"}, environ={})
+    assert loaded.warnings == ("publicUrl: its query is ignored; requests bring their own",)
+
+
 def test_a_base_url_loses_its_last_slash() -> None:
     assert load({"twilio": {"baseUrl": "https://a.b/"}}).twilio.base_url == "https://a.b"
 
