@@ -58,10 +58,16 @@ def unavailable(path: str, why: str, retryable: bool = False) -> StoreError:
 
 def refused(path: str, error: sqlite3.Error) -> StoreError:
     """What SQLite said, for a person."""
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    code = code_of(error)
     why = _REASONS.get(code, "cannot be used as asked")
     problem = Problem("storeUnavailable", f"The store {path} {why}.", code in _PASSING)
     return Damaged(problem) if code in _DAMAGED else StoreError(problem)
+
+
+def code_of(error: sqlite3.Error) -> int:
+    """SQLite's primary result code; errors of the Python module itself have none."""
+    code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    return code & 0xFF
 
 
 def file_refused(path: str, error: OSError) -> StoreError:

@@ -192,7 +192,8 @@ class SqliteStore:
         return await self._lanes[1].read(query, *values)
 
     def _settle(self, done: Done, on_events: Callable[[Sequence[JournalEvent]], None]) -> None:
-        self._take(done.counters)
+        if done.counters is not None:
+            self._take(done.counters)
         try:
             if done.events:
                 on_events(done.events)

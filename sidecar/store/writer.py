@@ -15,7 +15,7 @@ import structlog
 
 from sidecar.errors import Problem, StoreError
 from sidecar.ports import JournalEvent
-from sidecar.store.opening import refused
+from sidecar.store.opening import code_of, refused
 from sidecar.store.writing import Counters, Ledger
 
 _log = structlog.get_logger()
@@ -36,11 +36,12 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A transaction that ended: what each job gave or why it failed, and what became durable."""
+    """A transaction that ended: what each job gave or why it failed, and what became durable.
+    `counters` is None when nothing did."""
 
     results: Sequence[tuple[object, Any, StoreError | None]]
     events: Sequence[JournalEvent]
-    counters: Counters
+    counters: Counters | None
 
 
 class Writer:
@@ -119,19 +120,19 @@ class Writer:
             _log.error("store.write_impossible", error_type=type(error).__name__)
         failure.__cause__ = cause
         self._roll_back()
-        return Done([(job.ticket, None, failure) for job in batch], (), ledger.counters)
+        return Done([(job.ticket, None, failure) for job in batch], (), None)
 
     def _roll_back(self) -> None:
         try:
             self._ledger.rollback()
         except sqlite3.Error as error:
             # The connection has ended the transaction by itself; the next one reads what it left.
-            _log.warning("store.rollback_failed", code=error.sqlite_errorcode)
+            _log.warning("store.rollback_failed", code=code_of(error))
 
     def _settle_file(self) -> None:
         try:
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         except sqlite3.Error as error:
             # The log beside the file holds everything; the next start reads it.
-            _log.warning("store.checkpoint_failed", code=error.sqlite_errorcode)
+            _log.warning("store.checkpoint_failed", code=code_of(error))
         self._db.close()
