@@ -194,7 +194,7 @@ def _rename(layer: Layer) -> None:
         moves.append((("stt", "model"), model))
     for old, new in moves:
         _move(layer, old, new)
-    if values.get("stt") == {}:
+    if without_nulls(values.get("stt")) == {}:
         del values["stt"]
     if _at(values, ("streaming", "provider")) == "openai-realtime":
         values["streaming"]["provider"] = "openai"
