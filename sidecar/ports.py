@@ -116,11 +116,15 @@ class Carrier(Protocol):
     """One phone company (or the mock line).
 
     `renders` holds the effect types that the answer to a webhook already carries out; the engine
-    drops those when an event arrived by webhook. Every method raises only `CarrierError`.
+    drops those when an event arrived by webhook. `signature_headers` are the lower-case names of
+    the headers without which a webhook is refused before its body is read: alternatives, each a set
+    that must all be there; none means that no header is needed. Every method raises only
+    `CarrierError`.
     """
 
     name: str
     renders: frozenset[type]
+    signature_headers: tuple[frozenset[str], ...]
 
     async def start(self, report: Report) -> None: ...
 
@@ -137,8 +141,16 @@ class Carrier(Protocol):
 
     def parse(self, request: HttpRequest, now_ms: int) -> Sequence[News]: ...
 
-    def document(self, call: Call | None, request: HttpRequest) -> HttpAnswer:
-        """The answer to a webhook, a view of the call after it was reduced."""
+    def document(
+        self,
+        call: Call | None,
+        request: HttpRequest,
+        *,
+        refused: str | None = None,
+        say: str | None = None,
+    ) -> HttpAnswer:
+        """The answer to a webhook, a view of the call after it was reduced. `refused` is the reason
+        why an inbound call was turned away, `say` what its caller hears once before that."""
         ...
 
     async def perform(self, call: Call, effect: CarrierEffect) -> Sequence[Event]:
