@@ -16,7 +16,7 @@ def refusal(request_id: Any, kind: str, message: Any) -> None:
     assert isinstance(message["error"]["data"]["retryable"], bool)
 
 
-# -- the examples of the specification --------------------------------------------------------------
+# -- the examples of the specification ------------------------------------------------------------
 
 
 async def test_positional_params_are_refused(client: DirectClient) -> None:
@@ -136,7 +136,7 @@ async def test_a_cancelled_element_does_not_hurt_its_batch(
     assert bench.calls == ["echo"]
 
 
-# -- answers -----------------------------------------------------------------------------------------
+# -- answers --------------------------------------------------------------------------------------
 
 
 async def test_one_slow_verb_delays_no_other(bench: Bench, client: DirectClient) -> None:
@@ -181,7 +181,7 @@ async def test_ping_tells_the_time_and_takes_no_params(bench: Bench, client: Dir
     refusal(3, "invalidParams", await client.next())
 
 
-# -- ids and cancellation ------------------------------------------------------------------------------
+# -- ids and cancellation -------------------------------------------------------------------------
 
 
 async def test_an_id_in_flight_is_refused_without_id(bench: Bench, client: DirectClient) -> None:
@@ -248,7 +248,7 @@ async def test_a_true_id_does_not_cancel_request_one(bench: Bench, client: Direc
     assert (await client.next())["result"] == {"slow": True}
 
 
-# -- limits --------------------------------------------------------------------------------------------
+# -- limits ---------------------------------------------------------------------------------------
 
 
 async def test_a_thousand_requests_are_in_flight_and_no_more(
@@ -298,7 +298,7 @@ async def test_a_message_that_is_too_long_is_an_invalid_request(client: DirectCl
     refusal(None, "invalidRequest", await client.next())
 
 
-# -- before ready, and the end --------------------------------------------------------------------------
+# -- before ready, and the end --------------------------------------------------------------------
 
 
 async def test_before_ready_pings_are_answered_and_the_rest_is_kept(bench: Bench) -> None:

@@ -83,7 +83,7 @@ def test_json_that_is_no_message_is_an_invalid_request(text: str) -> None:
 
 @pytest.mark.parametrize("request_id", ["1.5", "1.0", "1e2", "true", "[]", "{}", "[1]"])
 def test_a_fractional_or_structured_id_is_refused_without_id(request_id: str) -> None:
-    message = parse('{"jsonrpc":"2.0","id":%s,"method":"m"}' % request_id)
+    message = parse('{"jsonrpc":"2.0","method":"m","id":' + request_id + "}")
     assert isinstance(message, Invalid)
     assert (message.id, message.problem.kind) == (None, "invalidRequest")
 

@@ -39,7 +39,15 @@ class MemoryStore:
         self, since: int, limit: int, max_bytes: int, call_id: str | None = None
     ) -> Sequence[JournalEvent]:
         await asyncio.sleep(0)
-        return [event for event in self._events if event.seq > since][:limit]
+        chosen: list[JournalEvent] = []
+        size = 0
+        for event in self._events:
+            size += len(event.body) if event.seq > since else 0
+            if len(chosen) == limit or (chosen and size > max_bytes):
+                break
+            if event.seq > since:
+                chosen.append(event)
+        return chosen
 
     async def outbox(self, until_seq: int, since: int, limit: int) -> Sequence[JournalEvent]:
         await asyncio.sleep(0)
