@@ -56,13 +56,10 @@ class StoreOwner:
     def _lock(self, fd: int) -> None:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise OwnedElsewhere(self._store_path, _read_pid(fd)) from error
-        except OSError as error:
-            raise file_refused(self._store_path, error) from error
-        try:
             os.ftruncate(fd, 0)
             os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+        except BlockingIOError as error:
+            raise OwnedElsewhere(self._store_path, _read_pid(fd)) from error
         except OSError as error:
             raise file_refused(self._store_path, error) from error
 

@@ -99,8 +99,6 @@ def _plain(value: object) -> object:
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     if isinstance(value, Mapping):
         return dict(value)
-    if isinstance(value, Enum):
-        return value.value
     raise TypeError(f"{type(value).__name__} cannot be stored.")
 
 

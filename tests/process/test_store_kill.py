@@ -62,9 +62,9 @@ async def test_every_commit_that_was_answered_survives_a_kill(tmp_path: Path, li
         await store.close()
     assert store.last_seq >= newest
     assert [event.seq for event in journal] == list(range(1, store.last_seq + 1))
-    for call_id, count in told.items():
+    for call_id, least in told.items():
         written = [event for event in journal if event.call_id == call_id]
         # The record and its event are of one transaction: neither is ahead of the other.
-        assert len(calls[call_id].dtmf) == written[-1].at_ms == len(written) >= count
+        assert len(calls[call_id].dtmf) == written[-1].at_ms == len(written) >= least
         assert len(calls[call_id].transcript) == len(written) % 50
         assert json.loads(written[-1].body)["seq"] == written[-1].seq

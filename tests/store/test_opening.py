@@ -211,6 +211,16 @@ def test_a_read_only_file_is_refused() -> None:
         assert "read-only" in str(_refusal(path))
 
 
+def test_a_damaged_file_that_cannot_be_set_aside_is_left_alone() -> None:
+    with _as_nobody() as folder:
+        path = folder / "calls.db"
+        path.write_bytes(b"no database at all" * 100)
+        folder.chmod(0o500)
+        with pytest.raises(StoreError, match="could not be set aside"):
+            open_store(str(path), repair=True)
+        assert path.read_bytes() == b"no database at all" * 100
+
+
 def test_a_sound_file_in_a_read_only_folder_is_refused() -> None:
     with _as_nobody() as folder:
         path = folder / "calls.db"

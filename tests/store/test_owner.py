@@ -1,6 +1,7 @@
 """One owner per store, for as long as its process lives."""
 
 import os
+import resource
 import stat
 import subprocess
 import sys
@@ -80,6 +81,19 @@ def test_the_lock_dies_with_its_process(tmp_path: Path) -> None:
         other.kill()
         other.wait(5)
     owner = StoreOwner(path)
+    owner.acquire()
+    owner.release()
+
+
+def test_a_full_disk_is_named_and_leaves_the_store_free(tmp_path: Path) -> None:
+    owner = StoreOwner(str(tmp_path / "calls.db"))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        with pytest.raises(StoreError, match=r"calls\.db"):
+            owner.acquire()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     owner.acquire()
     owner.release()
 

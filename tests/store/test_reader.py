@@ -3,8 +3,8 @@
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import closing
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -45,6 +45,26 @@ def _check(reader: StoreReader) -> None:
     assert reader.last_seq() == 3
 
 
+@contextmanager
+def _read_only_copy(source: Path, *names: str) -> Iterator[str]:
+    """Copies in a folder where nothing may be made, seen by one who is bound by that."""
+    folder = Path(tempfile.mkdtemp())
+    for name in names:
+        shutil.copy(source / name, folder / name)
+        (folder / name).chmod(0o444)
+    folder.chmod(0o555)
+    uid = os.geteuid()
+    try:
+        if uid == 0:
+            os.seteuid(65_534)
+        yield str(folder / "calls.db")
+    finally:
+        if uid == 0:
+            os.seteuid(uid)
+        folder.chmod(0o700)
+        shutil.rmtree(folder)
+
+
 async def test_it_reads_while_a_sidecar_runs_and_sees_what_is_new(
     tmp_path: Path, store: SqliteStore
 ) -> None:
@@ -77,21 +97,16 @@ async def test_it_reads_in_a_folder_where_nothing_may_be_made(
     tmp_path: Path, store: SqliteStore
 ) -> None:
     await store.close()
-    folder = Path(tempfile.mkdtemp())
-    shutil.copy(tmp_path / "calls.db", folder / "calls.db")
-    (folder / "calls.db").chmod(0o444)
-    folder.chmod(0o555)
-    uid = os.geteuid()
-    try:
-        if uid == 0:
-            os.seteuid(65_534)
-        with StoreReader(str(folder / "calls.db")) as reader:
-            _check(reader)
-    finally:
-        if uid == 0:
-            os.seteuid(uid)
-        folder.chmod(0o700)
-        shutil.rmtree(folder)
+    with _read_only_copy(tmp_path, "calls.db") as path, StoreReader(path) as reader:
+        _check(reader)
+
+
+async def test_it_says_so_when_a_log_cannot_be_read_for_lack_of_permission(
+    tmp_path: Path, store: SqliteStore
+) -> None:
+    copy = _read_only_copy(tmp_path, "calls.db", "calls.db-wal")
+    with copy as path, pytest.raises(StoreError, match=r"calls\.db"):
+        StoreReader(path).last_seq()
 
 
 @pytest.mark.parametrize("empty", [False, True])

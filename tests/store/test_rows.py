@@ -4,7 +4,7 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from types import UnionType
+from types import MappingProxyType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
 import pytest
@@ -118,11 +118,23 @@ def test_a_text_that_is_no_call_is_a_row_error(text: str) -> None:
         load(Call, text)
 
 
-def test_values_behind_interfaces_are_written_as_plain_json() -> None:
-    class Frozen(dict[str, Any]):
-        pass
+def test_a_member_of_any_type_is_taken_as_it_is_and_one_of_two_types_is_refused() -> None:
+    @dataclasses.dataclass
+    class Loose:
+        anything: Any
 
-    call = a_call(metadata=Frozen(a=2**70, state=State.ACTIVE, limits=Limits(), many=(1, 2)))
+    @dataclasses.dataclass
+    class Torn:
+        either: int | str
+
+    assert load(Loose, '{"anything":[1]}') == Loose([1])
+    with pytest.raises(RowError):
+        load(Torn, '{"either":1}')
+
+
+def test_values_behind_interfaces_are_written_as_plain_json() -> None:
+    metadata = {"a": 2**70, "state": State.ACTIVE, "limits": Limits(), "many": (1, 2)}
+    call = a_call(metadata=MappingProxyType(metadata))
     plain = json.loads(dump_call(call))["metadata"]
     assert plain["a"] == 2**70
     assert plain["state"] == "active"

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -96,6 +97,15 @@ def test_replay_keys_are_bounded(db: sqlite3.Connection, monkeypatch: pytest.Mon
     assert left == [str(number) for number in range(490, 500)]
 
 
+def test_an_ended_call_without_an_end_is_pruned_by_its_start(db: sqlite3.Connection) -> None:
+    ledger = Ledger(db)
+    _write(ledger, Write(an_ended_call(started_at_ms=5, ended_at_ms=None)))
+    ledger.begin()
+    assert ledger.prune_calls(5) == 0
+    assert ledger.prune_calls(6) == 1
+    ledger.commit()
+
+
 @pytest.mark.parametrize(
     ("state", "members", "shown"),
     [
@@ -107,6 +117,6 @@ def test_replay_keys_are_bounded(db: sqlite3.Connection, monkeypatch: pytest.Mon
     ],
 )
 def test_states_are_filed_by_the_names_of_the_contract(
-    state: State, members: dict[str, State | EndReason], shown: str
+    state: State, members: dict[str, Any], shown: str
 ) -> None:
     assert wire_state(a_call(state=state, **members)) == shown
