@@ -135,8 +135,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """Latency of one turn: figures in ms by the names of the contract (`endpointing`, `agent`,
-    `synthesis`, `playout`, `total`, `bargeInStop`)."""
+    """Latency of one turn, from the caller's last words to the bot's answer: figures in ms by the
+    names of the contract (`endpointing`, `agent`, `synthesis`, `playout`, `total`, `bargeInStop`),
+    and `listenWait` (how long we listened for the words) and `firstAudio` (from the answer's first
+    text to its first sound)."""
 
     index: int
     started_at_ms: int
@@ -197,6 +199,7 @@ class Call:
 
     `streaming`: audio goes through our own session, else the carrier speaks for us.
     `announced`: the creating request (`dial_request`) was answered and `call.initiated` is out.
+    `listening_at_ms`, `heard_at_ms` and `agent_at_ms` time the turn that is under way.
     `turn`: the token that the caller's words must bear now. `cutting`: a `Clear` is under way, and
     `unheard` holds the words that wait for it. `ending_as`: the reason a call that is `ending`
     will have; `before_ending` the state the wire shows until then. `hangup_due`: the carrier has
@@ -245,6 +248,9 @@ class Call:
     agent_online: bool = False
     agent_lost_at_ms: int | None = None
     reply: PendingReply | None = None
+    listening_at_ms: int | None = None
+    heard_at_ms: int | None = None
+    agent_at_ms: int | None = None
     digit_requests: tuple[str, ...] = ()
     transfer_to: str | None = None
     transferred: bool = False

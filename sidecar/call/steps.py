@@ -29,6 +29,7 @@ from sidecar.call.model import (
     PendingReply,
     Speaker,
     State,
+    Turn,
     Utterance,
     Words,
 )
@@ -173,6 +174,26 @@ def _say(step: Step, said: Utterance, rest: tuple[Utterance, ...]) -> None:
     )
     step.notify("call.speaking", text=said.text, utteranceId=said.utterance_id)
     step.emit(Say(said))
+    _close_turn(step)
+
+
+def _close_turn(step: Step) -> None:
+    """The bot answers what the caller said: one turn is measured."""
+    call = step.call
+    answers = call.saying is not None and call.saying.origin is not Origin.NOTICE
+    if call.heard_at_ms is None or not answers:
+        return
+    text_at_ms = call.agent_at_ms if call.agent_at_ms is not None else step.at_ms
+    latency = {
+        "agent": text_at_ms - call.heard_at_ms,
+        "firstAudio": step.at_ms - text_at_ms,
+        "total": step.at_ms - call.heard_at_ms,
+    }
+    if call.listening_at_ms is not None and call.listening_at_ms <= call.heard_at_ms:
+        latency["listenWait"] = call.heard_at_ms - call.listening_at_ms
+    turn = Turn(len(call.turns), call.heard_at_ms, latency)
+    step.set(turns=(*call.turns, turn), heard_at_ms=None, agent_at_ms=None)
+    step.notify("call.turn", latency=latency)
 
 
 def cut(step: Step) -> None:
@@ -231,6 +252,7 @@ def listen(step: Step) -> None:
         turn=step.call.turn or step.name("t"),
     )
     if not was_listening:
+        step.set(listening_at_ms=step.at_ms)
         step.notify("call.listening")
     awaited = waiter is not None or step.call.agent_online
     step.emit(Listen(step.call.turn, awaited))
@@ -250,6 +272,7 @@ def take_words(step: Step, words: Words, *, answers: bool = True) -> None:
     step.notify("call.speech", **members)
     if not answers:
         return
+    step.set(heard_at_ms=step.at_ms, agent_at_ms=None)
     if call.waiter is not None:
         _answer_waiter(step, words.text)
     elif call.mode is Mode.CONVERSATION and not (call.end_after_playout or call.transfer_to):

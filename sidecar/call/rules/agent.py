@@ -79,6 +79,8 @@ def _speak(step: Step, reply: PendingReply, *, final: bool) -> None:
     ack_at_ms = None if text else reply.ack_at_ms
     step.set(reply=replace(reply, spoken=spoken, ack_at_ms=ack_at_ms))
     if text:
+        if step.call.agent_at_ms is None and step.call.heard_at_ms is not None:
+            step.set(agent_at_ms=step.at_ms)
         enqueue(step, utterance(step, text, Origin.REPLY, reply_id=reply.reply_id))
 
 

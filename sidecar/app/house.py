@@ -1,0 +1,295 @@
+"""Builds the house from a configuration, opens its doors in order, and closes it in reverse.
+
+Opening: store, engine, open calls of the last process, webhook listener, tunnel, command line's
+WebSocket, `sidecar.ready`, and only then the carrier is asked about those calls.
+"""
+
+import os
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from sidecar import __version__
+from sidecar.app.lockfile import Running, remove_lock, write_lock
+from sidecar.app.settings import line_settings, settings_of
+from sidecar.app.token import RpcToken, take_token
+from sidecar.config import Config, Loaded, store_path
+from sidecar.engine.clock import SystemClock
+from sidecar.engine.desk.dialling import Dialling
+from sidecar.engine.desk.farewell import drain
+from sidecar.engine.desk.inbound import Inbound
+from sidecar.engine.desk.operations import Operations
+from sidecar.engine.desk.restore import Restore
+from sidecar.engine.engine import Engine
+from sidecar.engine.journal import Journal
+from sidecar.errors import ConfigError, StoreError
+from sidecar.ingress import Listener
+from sidecar.ports import Carrier, Check, Counters, Tunnel
+from sidecar.rpc.methods import Services, handlers
+from sidecar.rpc.methods.reading import record
+from sidecar.rpc.server import RpcServer
+from sidecar.rpc.websocket import WebSocketDoor
+from sidecar.store.owner import StoreOwner
+from sidecar.store.sqlite import SqliteStore
+from sidecar.tasks import TaskSet
+
+PROTOCOL_VERSION = 1
+TUNNEL_PATIENCE_S = 3
+PRUNE_EVERY_MS = 3_600_000
+DAY_MS = 86_400_000
+ANSWER_GRACE_MS = 1_000
+
+log = structlog.get_logger()
+
+
+class DoorTaken(ConfigError):
+    """A port the configuration asks for is in use."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServeOptions:
+    """How the process was asked to serve. `ws` is the host and port of `--ws`."""
+
+    ws: tuple[str, int] | None = None
+    cli_socket: bool = True
+    token_file: str | None = None
+    repair: bool = False
+
+
+@dataclass(slots=True)
+class _Doors:
+    """What is open to the outside, as `sidecar.ready` tells it."""
+
+    webhook_url: str | None = None
+    public_url: str | None = None
+    ws_url: str | None = None
+    token: RpcToken = field(default_factory=lambda: RpcToken("", None))
+
+
+class House:
+    """One sidecar process. `open` may be called once; `close` always works."""
+
+    def __init__(self, options: ServeOptions, on_shutdown: Callable[[int], None]) -> None:
+        """`on_shutdown(drain_ms)` is called when a client asks the process to end."""
+        self.clock = SystemClock()
+        self.counters = Counters()
+        self.server = RpcServer(version=__version__, clock=self.clock, counters=self.counters)
+        self._options = options
+        self._on_shutdown = on_shutdown
+        self._doors = _Doors()
+        self._tasks = TaskSet()
+        self._owner: StoreOwner | None = None
+        self._store: SqliteStore | None = None
+        self._store_path = ""
+        self._journal: Journal | None = None
+        self._engine: Engine | None = None
+        self._dialling: Dialling | None = None
+        self._operations: Operations | None = None
+        self._carrier: Carrier | None = None
+        self._listener: Listener | None = None
+        self._tunnel: Tunnel | None = None
+        self._websocket: WebSocketDoor | None = None
+
+    # -- opening ----------------------------------------------------------------------------------
+
+    async def open(self, loaded: Loaded) -> None:
+        """Raises `ConfigError`, `StoreError` (also `OwnedElsewhere`) or `DoorTaken`."""
+        config = loaded.config
+        self._store_path = store_path(config)
+        journal = await self._open_store()
+        self._doors.token = take_token(
+            self._options.token_file, str(Path(self._store_path).parent / "rpc-token")
+        )
+        engine, inbound, restore = await self._open_engine(config, journal)
+        if config.enabled:
+            await self._open_listener(config, inbound)
+        await self._open_websocket(config)
+        services = self._services(loaded, engine)
+        self.server.open(journal, handlers(services), self._ready_params(config, journal))
+        log.info("sidecar.ready", provider=config.provider, webhook_url=self._doors.webhook_url)
+        self._tasks.spawn(restore.run(), "restore")
+        self._tasks.spawn(self._prune(config), "prune")
+
+    async def _open_store(self) -> Journal:
+        path = self._store_path
+        if "://" in path:
+            raise ConfigError(
+                [("store", "PostgreSQL is not supported in this version; name a file")]
+            )
+        self._owner = StoreOwner(path)
+        self._owner.acquire()
+        self._store = SqliteStore(path, repair=self._options.repair)
+        self._journal = Journal(self._store)
+        await self._journal.start()
+        return self._journal
+
+    async def _open_engine(
+        self, config: Config, journal: Journal
+    ) -> tuple[Engine, Inbound, Restore]:
+        assert self._store is not None
+        settings = settings_of(config)
+        carrier = self._carrier = _carrier(config, self._doors.token.value, self.clock)
+        engine = self._engine = Engine(
+            self._store, journal, self.clock, carrier, self.server.agents, record, self.counters
+        )
+        self._dialling = Dialling(engine, settings, _new_id)
+        self._operations = Operations(self.clock, _new_id)
+        inbound = Inbound(engine, settings, _new_id)
+        await carrier.start(engine.submit)
+        engine.start()
+        restore = Restore(engine)
+        loaded = await restore.load()
+        if loaded:
+            log.info("restore.loaded", calls=loaded)
+        return engine, inbound, restore
+
+    async def _open_listener(self, config: Config, inbound: Inbound) -> None:
+        assert self._carrier is not None
+        assert self._store is not None
+        listener = Listener(config, self._carrier, inbound, self._store, self.clock, self.counters)
+        port = await listener.start()
+        self._listener = listener
+        host = f"[{config.serve.bind}]" if ":" in config.serve.bind else config.serve.bind
+        self._doors.webhook_url = f"http://{host}:{port}{config.serve.path}"
+        self._doors.public_url = str(config.public_url) if config.public_url else None
+
+    async def _open_websocket(self, config: Config) -> None:
+        options = self._options
+        if options.ws is None and not options.cli_socket:
+            return
+        host, port = options.ws or ("127.0.0.1", 0)
+        door = WebSocketDoor(
+            self.server,
+            host,
+            port,
+            self._doors.token.value,
+            config.rpc.allowed_hosts,
+            config.rpc.allowed_origins,
+        )
+        try:
+            self._doors.ws_url = await door.start()
+        except OSError as error:
+            raise DoorTaken([("--ws", f"cannot listen on {host}:{port}: {error.strerror}")]) from (
+                error
+            )
+        self._websocket = door
+        write_lock(
+            self._store_path, Running(os.getpid(), self._doors.ws_url, self._doors.token.file)
+        )
+
+    def _ready_params(self, config: Config, journal: Journal) -> Callable[[], dict[str, Any]]:
+        def params() -> dict[str, Any]:
+            doors = self._doors
+            ws = None
+            if doors.ws_url is not None:
+                ws = {"url": doors.ws_url, "tokenFile": doors.token.file}
+            return {
+                "protocolVersion": PROTOCOL_VERSION,
+                "version": __version__,
+                "pid": os.getpid(),
+                "provider": config.provider,
+                "webhookUrl": doors.webhook_url,
+                "publicUrl": doors.public_url,
+                "ws": ws,
+                "streamId": journal.stream_id,
+                "lastSeq": journal.last_seq,
+            }
+
+        self.ready_params = params
+        return params
+
+    def _services(self, loaded: Loaded, engine: Engine) -> Services:
+        assert self._dialling is not None
+        assert self._operations is not None
+        return Services(
+            config=loaded.config,
+            warnings=loaded.warnings,
+            engine=engine,
+            dialling=self._dialling,
+            operations=self._operations,
+            counters=self.counters,
+            checks=self._checks,
+            gauges=self._gauges,
+            begin_shutdown=self._on_shutdown,
+        )
+
+    def _checks(self) -> list[Check]:
+        checks = list(self._carrier.checks()) if self._carrier is not None else []
+        checks.append(Check("store", "ok", f"The store is {self._store_path}.", key="store"))
+        if self._doors.webhook_url is not None:
+            checks.append(
+                Check("listener", "ok", f"The webhook listener is {self._doors.webhook_url}.")
+            )
+        return checks
+
+    def _gauges(self) -> dict[str, int]:
+        assert self._engine is not None
+        assert self._journal is not None
+        return {
+            "calls.open": len(self._engine.open_calls),
+            "rpc.connections": len(self.server.connections),
+            "journal.lastSeq": self._journal.last_seq,
+            "journal.ackedSeq": self._journal.acked_seq,
+        }
+
+    async def _prune(self, config: Config) -> None:
+        assert self._store is not None
+        days = config.store_retention_days
+        while True:
+            now_ms = self.clock.now_ms()
+            before_ms = now_ms - days * DAY_MS if days else 0
+            try:
+                await self._store.prune(before_ms, now_ms)
+            except StoreError as error:
+                log.warning("prune.failed", reason=str(error))
+            await self.clock.sleep_until(now_ms + PRUNE_EVERY_MS)
+
+    # -- closing ----------------------------------------------------------------------------------
+
+    async def drain(self, drain_ms: int) -> None:
+        """Refuse new calls, say so, and bring the running ones to their end."""
+        if self._engine is None or self._dialling is None:
+            return
+        self._dialling.close()
+        try:
+            await self._engine.tell("sidecar.draining", {})
+        except StoreError as error:
+            log.warning("drain.not_told", reason=str(error))
+        await drain(self._engine, drain_ms)
+
+    async def close(self) -> None:
+        """Answer what is still asked, then close every door and the store."""
+        await self.server.finish(ANSWER_GRACE_MS)
+        if self._websocket is not None:
+            await self._websocket.close()
+            remove_lock(self._store_path)
+        if self._listener is not None:
+            await self._listener.close()
+        if self._tunnel is not None:
+            await self._tunnel.down()
+        await self._tasks.close()
+        if self._operations is not None:
+            await self._operations.close()
+        if self._engine is not None:
+            await self._engine.close()
+        if self._carrier is not None:
+            await self._carrier.close()
+        if self._store is not None:
+            await self._store.close()
+        if self._owner is not None:
+            self._owner.release()
+
+
+def _carrier(config: Config, rpc_token: str, clock: SystemClock) -> Carrier:
+    """The configured carrier; each is imported only when it is the one."""
+    from sidecar.providers.mock.provider import MockCarrier
+
+    return MockCarrier(line_settings(config), config.caller_number or "", rpc_token, clock)
+
+
+def _new_id() -> str:
+    return str(uuid.uuid4())
