@@ -1,4 +1,4 @@
-"""`voicecall` and `python -m sidecar`: claims stdin and stdout before anything heavy is imported."""
+"""`voicecall` and `python -m sidecar`: claims stdin and stdout before any heavy import."""
 
 import os
 import stat

@@ -107,7 +107,7 @@ class LegSearch:
     certain: bool = False
 
 
-Report = Callable[[str, Event], Awaitable[None]]
+Report = Callable[[str, Event], Awaitable[object]]
 """How a carrier with news of its own accord (the mock line) or a result that comes later tells the
 engine: `await report(call_id, event)`."""
 

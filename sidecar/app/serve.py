@@ -29,7 +29,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class ServeRequest:
-    """One `voicecall serve`. `claimed` is set for stdio. `config_text` is what `--config -` read."""
+    """One `voicecall serve`. `claimed` is set for stdio; `config_text` came with `--config -`."""
 
     options: ServeOptions = field(default_factory=ServeOptions)
     claimed: Claimed | None = None

@@ -5,7 +5,6 @@ import ipaddress
 import json
 import uuid
 from collections.abc import Sequence
-from typing import ClassVar
 
 from sidecar.call.effects import (
     Answer,
@@ -52,7 +51,7 @@ class MockCarrier:
 
     name = "mock"
     renders: frozenset[type] = frozenset()
-    signature_headers: ClassVar[tuple[frozenset[str], ...]] = (frozenset({"authorization"}),)
+    signature_headers: tuple[frozenset[str], ...] = (frozenset({"authorization"}),)
 
     def __init__(
         self, settings: LineSettings, our_number: str, rpc_token: str, clock: Clock
