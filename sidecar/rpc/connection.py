@@ -67,12 +67,10 @@ class Connection:
         self._work: dict[asyncio.Task[None], RequestContext] = {}
         self._pumping: asyncio.Task[None] | None = None
         self._last_request = 0
-        self._early: list[bytes] | None = []
-        self._early_bytes = 0
-        self._opened = asyncio.Event()
         self._gate = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
+        self._opened = False
         self._configuring = False
         self._closed = False
 
@@ -82,22 +80,28 @@ class Connection:
         """Everything is up: `sidecar.ready` goes out first, then what has waited."""
         if self._closed:
             return
+        self._opened = True
         self._pump.open(house.journal)
-        self.outgoing.put(notification("sidecar.ready", dict(house.ready_params())))
-        early, self._early, self._early_bytes = self._early or [], None, 0
-        for message in early:
-            self.outgoing.put(message)
-        self._opened.set()
+        self.outgoing.begin(notification("sidecar.ready", dict(house.ready_params())))
         self._pumping = asyncio.get_running_loop().create_task(self._pump.run())
+        self._pumping.add_done_callback(self._pump_ended)
         if not self._configuring:
             self._gate.set()
+
+    def _pump_ended(self, pumping: asyncio.Task[None]) -> None:
+        if not pumping.cancelled() and (fault := pumping.exception()) is not None:
+            # Answers still work, and the client finds the events by replay.
+            _log.error("events.stopped", connection=self.name, exc_info=fault)
 
     async def finish(self) -> None:
         """Wait until every request has its answer and no notification is being worked on."""
         await self._idle.wait()
 
     def refuse_rest(self) -> None:
-        """Answer what is still in flight: the process goes."""
+        """Answer what is still in flight: the process goes, and `sidecar.ready` will not come any
+        more if it has not come yet."""
+        if not self._opened:
+            self.outgoing.begin()
         problem = Problem("shuttingDown", "The sidecar is shutting down.")
         for context in list(self._work.values()):
             context.stop(problem)
@@ -112,34 +116,32 @@ class Connection:
         """The client sends no more: it cannot answer either."""
         self._shared.agents.withdraw(self)
 
+    @property
+    def busy(self) -> bool:
+        return bool(self._work)
+
     async def close(self) -> None:
-        """The client has gone. Committed requests run to their end, unheard; others stop."""
+        """The client has gone. Committed requests run on to their end, unheard; others stop."""
         if self._closed:
             return
         self._closed = True
         self._shared.agents.withdraw(self)
         self.outgoing.close()
-        self._gate.set()
-        self._opened.set()
         problem = Problem("cancelled", "The client disconnected.")
-        for context in list(self._work.values()):
-            if not context.committed:
-                context.stop(problem)
+        stopping = [task for task, context in self._work.items() if not context.committed]
+        for task in stopping:
+            self._work[task].stop(problem)
         if self._pumping is not None:
             self._pumping.cancel()
             await asyncio.wait([self._pumping])
-        if self._work:
-            await asyncio.wait(list(self._work))
+        if stopping:
+            await asyncio.wait(stopping)
 
     # -- for handlers and agents ----------------------------------------------------------------
 
     def send(self, message: bytes) -> None:
         """Queue a message; before `sidecar.ready`, behind it."""
-        if self._early is None:
-            self.outgoing.put(message)
-        else:
-            self._early.append(message)
-            self._early_bytes += len(message)
+        self.outgoing.put(message)
 
     def hold(self, call_id: str) -> None:
         self._pump.hold(call_id)
@@ -154,13 +156,21 @@ class Connection:
 
     @property
     def congested(self) -> bool:
-        """So much is unread that reading on would only make it more."""
-        return self.outgoing.size + self._early_bytes > CONGESTED_BYTES
+        """So much is unread that reading on would only make it more, or requests would have to be
+        refused for no other reason than that the library is still being loaded."""
+        return self.outgoing.size > CONGESTED_BYTES or (
+            len(self._in_flight) > IN_FLIGHT_LIMIT // 2 and self._is_warming
+        )
+
+    @property
+    def _is_warming(self) -> bool:
+        house = self._shared.house
+        return house is not None and not house.dispatcher.is_warm
 
     async def relieved(self) -> None:
         """Wait until it is sensible to read on."""
-        if self._early is not None and self.congested:
-            await self._opened.wait()
+        if self._is_warming and self._shared.house is not None:
+            await self._shared.house.dispatcher.warm()
         await self.outgoing.below(LIMIT_BYTES)
 
     def feed(self, text: bytes | str) -> None:
@@ -241,8 +251,8 @@ class Connection:
         else:
             result = {"pong": True, "at": self._shared.clock.wall_ms()}
             answer = {"jsonrpc": "2.0", "result": result, "id": request.id}
-        if self._early is not None and reply == self._answer:
-            self.outgoing.put(dump(answer))
+        if reply == self._answer:
+            self.outgoing.put(dump(answer), at_once=True)
         else:
             reply(dump(answer), None)
 
@@ -315,14 +325,14 @@ class Connection:
             self._reply_to_failed_initialize(answer, context, reply)
         else:
             reply(encoded(answer), context)
-        if initialize and self._early is None:
+        if initialize and self._opened:
             # Requests that came before wait for this answer when it brought the configuration.
             self._gate.set()
 
     async def _dispatch(self, request: Request, context: RequestContext) -> dict[str, Any]:
         house = self._shared.house
         if house is None:
-            raise asyncio.CancelledError
+            raise RuntimeError("the gate is open before the house is")
         return await house.dispatcher.dispatch(request, context)
 
     async def _initialize(self, request: Request, context: RequestContext) -> dict[str, Any]:
@@ -350,8 +360,8 @@ class Connection:
     ) -> None:
         """Before anything is open this is the one answer that cannot wait for `sidecar.ready`:
         the client has to mend its configuration first."""
-        if self._early is not None and reply == self._answer:
-            self.outgoing.put(dump(answer))
+        if reply == self._answer:
+            self.outgoing.put(dump(answer), at_once=True)
             self._finished(context)
         else:
             reply(dump(answer), context)

@@ -188,6 +188,10 @@ class Dispatcher:
     def names(self) -> tuple[str, ...]:
         return tuple(self._handlers)
 
+    @property
+    def is_warm(self) -> bool:
+        return self._library is not None
+
     async def warm(self) -> None:
         """Load jsonrpcserver, away from the loop because it takes a fifth of a second."""
         await self._loaded()

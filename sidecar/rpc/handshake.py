@@ -44,7 +44,6 @@ class Shared:
     agents: AgentDoor = field(default_factory=AgentDoor)
     house: House | None = None
     on_configure: Configure | None = None
-    finishing: bool = False
 
 
 @dataclass(frozen=True, slots=True)

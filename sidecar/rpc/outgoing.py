@@ -16,12 +16,14 @@ class Outgoing:
     """A queue of whole messages. `size` is what has not been written yet, in bytes.
 
     `on_data` is called once per loop turn in which there is something to take, `on_over` once when
-    the queue has grown over its limit, `on_close` once when nothing more will come.
+    the queue has grown over its limit, `on_close` once when nothing more will come. Until `begin`,
+    messages are kept back, because something else has to come first.
     """
 
     def __init__(self, terminator: bytes = b"") -> None:
         self._terminator = terminator
         self._pending: deque[bytes] = deque()
+        self._kept: list[bytes] | None = []
         self._waiters: list[tuple[int, asyncio.Future[None]]] = []
         self._announced = False
         self._limit = LIMIT_BYTES
@@ -36,16 +38,29 @@ class Outgoing:
     def over(self) -> bool:
         return self.size > self._limit
 
-    def put(self, message: bytes) -> None:
+    def begin(self, first: bytes | None = None) -> None:
+        """Queue `first`, then what was kept back."""
+        kept, self._kept = self._kept or [], None
+        if first is not None:
+            self.put(first)
+        self._pending.extend(kept)
+        if kept and not self.closed:
+            self._announce()
+
+    def put(self, message: bytes, at_once: bool = False) -> None:
+        """Queue a message; `at_once` also where others are kept back."""
         if self.closed:
             return
         line = message + self._terminator
         if self.size == 0:
             # One message that is larger than the limit by itself is nobody's slowness.
             self._limit = LIMIT_BYTES + (len(line) if len(line) > LIMIT_BYTES else 0)
-        self._pending.append(line)
         self.size += len(line)
-        self._announce()
+        if self._kept is None or at_once:
+            self._pending.append(line)
+            self._announce()
+        else:
+            self._kept.append(line)
         if self.over and self.on_over is not None:
             on_over, self.on_over = self.on_over, None
             on_over()
@@ -93,6 +108,7 @@ class Outgoing:
         self.closed = True
         self.size = 0
         self._pending.clear()
+        self._kept = None
         self._wake()
         if self.on_close is not None:
             self.on_close()

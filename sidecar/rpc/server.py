@@ -34,11 +34,16 @@ class RpcServer:
     def __init__(self, *, version: str, clock: Clock, counters: Counters | None = None) -> None:
         self._shared = Shared(clock, version, counters or Counters())
         self._connections: list[Connection] = []
+        self._lingering: list[Connection] = []
         self._warming: asyncio.Task[None] | None = None
 
     @property
     def agents(self) -> AgentDoor:
         return self._shared.agents
+
+    @property
+    def counters(self) -> Counters:
+        return self._shared.counters
 
     @property
     def connections(self) -> Sequence[Connection]:
@@ -84,17 +89,18 @@ class RpcServer:
         return connection
 
     async def disconnect(self, connection: Connection) -> None:
-        """A client went."""
+        """A client went; what it has committed to still comes to its end."""
         if connection in self._connections:
             self._connections.remove(connection)
             self._shared.counters.count("rpc.connections", -1)
             _log.info("client.disconnected", connection=connection.name)
         await connection.close()
+        self._lingering = [one for one in (*self._lingering, connection) if one.busy]
 
     async def finish(self, grace_ms: int) -> None:
         """Give running requests `grace_ms`, answer the rest with `shuttingDown`, write everything
         out and close. Bounded: a client that does not read cannot hold the process."""
-        connections = self.connections
+        connections = (*self.connections, *self._lingering)
         if not await _within(grace_ms / 1_000, [one.finish() for one in connections]):
             for connection in connections:
                 connection.refuse_rest()

@@ -69,7 +69,10 @@ class Admission:
     def _knows_token(self, header: str) -> bool:
         scheme, _, token = header.partition(" ")
         given = token.strip().encode("utf-8", "surrogateescape")
-        return scheme.lower() == "bearer" and hmac.compare_digest(given, self._token)
+        # An empty token would let everybody in.
+        return (
+            bool(given) and scheme.lower() == "bearer" and hmac.compare_digest(given, self._token)
+        )
 
 
 class WebSocketDoor:
@@ -118,6 +121,7 @@ class WebSocketDoor:
         if refusal is None:
             return None
         status, text = refusal
+        self._server.counters.count("rpc.refused")
         _log.warning("client.refused", status=int(status), reason=text)
         response = websocket.respond(status, text + "\n")
         if status is HTTPStatus.UNAUTHORIZED:
@@ -168,6 +172,7 @@ class _Link:
 
     def _cut(self) -> None:
         """The client does not read: drop what it has not read and send it away."""
+        self._server.counters.count("rpc.cut")
         _log.warning("client.slow", unread_bytes=self._outgoing.size)
         self._code, self._reason = TRY_AGAIN_LATER, "too much is unread; resume by seq"
         self._outgoing.close()

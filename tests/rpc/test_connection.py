@@ -325,12 +325,11 @@ async def test_a_client_that_goes_stops_its_requests_but_not_the_committed_ones(
     async with asyncio.timeout(5):
         while len(bench.calls) < 2:
             await asyncio.sleep(0)
-    closing = asyncio.ensure_future(bench.server.disconnect(client.connection))
-    await settle()
-    assert not closing.done()
-    bench.release.set()
     async with asyncio.timeout(5):
-        await closing
+        await bench.server.disconnect(client.connection)
+    assert bench.calls == ["slow", "slow"]
+    bench.release.set()
+    await bench.server.finish(5_000)
     assert bench.calls == ["slow", "slow", "committed"]
     client.feed("late")
     assert not bench.server.connections
@@ -356,3 +355,13 @@ async def test_the_end_does_not_wait_for_a_reader_that_does_not_read(
     async with asyncio.timeout(5):
         await bench.server.finish(0)
     assert client.outgoing.closed
+
+
+async def test_the_end_before_ready_still_answers(bench: Bench) -> None:
+    client = DirectClient(bench)
+    client.request(1, "echo")
+    await settle()
+    finishing = asyncio.ensure_future(bench.server.finish(0))
+    refusal(1, "shuttingDown", await client.next())
+    async with asyncio.timeout(5):
+        await finishing

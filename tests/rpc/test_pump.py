@@ -289,6 +289,7 @@ async def test_a_reader_that_catches_up_is_paced_and_not_cut(bench: Bench) -> No
     outgoing, cuts = Outgoing(), []
     outgoing.on_over = lambda: cuts.append(True)
     pump = Pump(outgoing, bench.clock, lambda: cuts.append(False))
+    outgoing.begin()
     pump.open(bench.journal)
     pump.restart(Wish(since=0))
     running = asyncio.ensure_future(pump.run())
@@ -315,6 +316,7 @@ async def test_a_reader_that_stalls_while_it_catches_up_is_cut(
         await bench.happen("call.speech", transcript="x" * 100_000)
     outgoing, cut = Outgoing(), asyncio.Event()
     pump = Pump(outgoing, bench.clock, cut.set)
+    outgoing.begin()
     pump.open(bench.journal)
     pump.restart(Wish(since=0))
     running = asyncio.ensure_future(pump.run())
