@@ -13,7 +13,7 @@ from sidecar.store.sqlite import SqliteStore
 pytestmark = pytest.mark.timeout(60)
 
 _WRITE = """
-import asyncio, sys
+import asyncio, os, sys
 from sidecar.ports import Write
 from sidecar.store.sqlite import SqliteStore
 from tests.store.samples import a_call, an_ended_call, an_event, said
@@ -23,7 +23,8 @@ async def talk(store, call_id):
     for count in range(1, 1_000_000):
         call = a_call(call_id, transcript=said(*map(str, range(count % 50))), dtmf="1" * count)
         written = await store.commit(Write(call, [an_event(call_id=call_id, at_ms=count)]))
-        print(written[0].seq, call_id, count, flush=True)
+        # In one piece, so that the kill cannot cut a line.
+        os.write(1, f"{written[0].seq} {call_id} {count}\\n".encode())
 
 
 async def main():
