@@ -82,7 +82,7 @@ class RpcServer:
         it when its reader stalls."""
         connection = Connection(self._shared, outgoing, configures=configures, cut=cut)
         self._connections.append(connection)
-        self._shared.counters.count("rpc.connections")
+        self._shared.counters.count("rpc.connected")
         _log.info("client.connected", connection=connection.name)
         if self._shared.house is not None:
             connection.open(self._shared.house)
@@ -92,7 +92,6 @@ class RpcServer:
         """A client went; what it has committed to still comes to its end."""
         if connection in self._connections:
             self._connections.remove(connection)
-            self._shared.counters.count("rpc.connections", -1)
             _log.info("client.disconnected", connection=connection.name)
         await connection.close()
         self._lingering = [one for one in (*self._lingering, connection) if one.busy]

@@ -65,5 +65,5 @@ async def test_connections_and_requests_are_counted(bench: Bench) -> None:
     client.feed("nonsense")
     await bench.server.disconnect(other.connection)
     counted = bench.server.counters.values
-    assert (counted["rpc.connections"], counted["rpc.requests"]) == (1, 1)
+    assert (counted["rpc.connected"], counted["rpc.requests"]) == (2, 1)
     assert counted["rpc.invalid"] == 1
