@@ -28,7 +28,7 @@ def run(*command: str | Path, cwd: Path, env: dict[str, str] | None = None) -> s
         env={**os.environ, **(env or {})},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=50,
         check=False,
     )
     if done.returncode != 0:

@@ -59,7 +59,7 @@ def test_client_is_strictly_typed(python: Path) -> None:
         cwd=python,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=50,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

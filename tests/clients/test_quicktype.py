@@ -30,7 +30,7 @@ def generate(node_modules: Path, out: Path, language: str) -> str:
         ],
         check=True,
         capture_output=True,
-        timeout=120,
+        timeout=50,
     )
     return target.read_text()
 
@@ -54,4 +54,4 @@ def test_go_code_passes_vet_where_go_exists(node_modules: Path, tmp_path: Path) 
     if go is None:
         return
     (tmp_path / "go.mod").write_text("module voicecall\n\ngo 1.21\n")
-    subprocess.run([go, "vet", "./..."], cwd=tmp_path, check=True, timeout=120)
+    subprocess.run([go, "vet", "./..."], cwd=tmp_path, check=True, timeout=50)
