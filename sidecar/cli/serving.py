@@ -45,7 +45,7 @@ def serve(
     claimed: Claimed | None = context.obj
     _check(claimed, ws, config, await_initialize, stdio)
     _check_log(log_format, log_level)
-    from sidecar import log
+    from sidecar import log  # first: it decides what structlog loads
     from sidecar.app.house import ServeOptions
     from sidecar.app.serve import ServeRequest
     from sidecar.app.serve import serve as run_process
