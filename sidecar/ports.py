@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from sidecar.call.effects import CarrierEffect
 from sidecar.call.events import CarrierEvent, Event
 from sidecar.call.model import Call, EndReason, Turn
+from sidecar.errors import Problem
 
 # -- time -----------------------------------------------------------------------------------------
 
@@ -367,9 +368,27 @@ class Agents(Protocol):
 
 
 class Tunnel(Protocol):
-    """A public address for a local port."""
+    """A public address for a local port.
 
-    async def up(self, port: int) -> str: ...
+    `problem` is what is wrong with it now, for `voicecall.setup`; None when it stands or is still
+    being set up.
+    """
+
+    name: str
+
+    @property
+    def problem(self) -> Problem | None: ...
+
+    def on_change(self, listener: Callable[[str | None], None]) -> None:
+        """`listener` gets the public webhook URL when it appears or changes, None when it is
+        lost."""
+        ...
+
+    async def up(self, port: int) -> str:
+        """The public webhook URL for the listener on `port`, once it is known; afterwards it is
+        kept up. Raises `TunnelError` when trying again cannot help. Cancelling this stops the
+        waiting only; calling it again waits again."""
+        ...
 
     async def down(self) -> None: ...
 
