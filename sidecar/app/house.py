@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -32,10 +32,12 @@ from sidecar.ports import Carrier, Check, Counters, Tunnel
 from sidecar.rpc.methods import Services, handlers
 from sidecar.rpc.methods.reading import record
 from sidecar.rpc.server import RpcServer
-from sidecar.rpc.websocket import WebSocketDoor
 from sidecar.store.owner import StoreOwner
 from sidecar.store.sqlite import SqliteStore
 from sidecar.tasks import TaskSet
+
+if TYPE_CHECKING:
+    from sidecar.rpc.doors.websocket import WebSocketDoor
 
 PROTOCOL_VERSION = 1
 TUNNEL_PATIENCE_S = 3
@@ -161,6 +163,9 @@ class House:
         options = self._options
         if options.ws is None and not options.cli_socket:
             return
+        # Loading websockets takes a sixth of the start; without this door nobody needs it.
+        from sidecar.rpc.doors.websocket import WebSocketDoor
+
         host, port = options.ws or ("127.0.0.1", 0)
         door = WebSocketDoor(
             self.server,

@@ -15,7 +15,7 @@ from sidecar.app.house import House, ServeOptions
 from sidecar.config import Loaded, load_config
 from sidecar.descriptors import Claimed
 from sidecar.errors import ConfigError, StoreError
-from sidecar.rpc.stdio import StdioDoor, watch_parent
+from sidecar.rpc.doors.stdio import StdioDoor, watch_parent
 from sidecar.store.owner import OwnedElsewhere
 from sidecar.tasks import TaskSet
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sidecar.rpc.message import MESSAGE_LIMIT_BYTES
-from sidecar.rpc.stdio import Ending, LineSplitter, StdioDoor, watch_parent, write_some
+from sidecar.rpc.doors.stdio import Ending, LineSplitter, StdioDoor, watch_parent, write_some
 from tests.support.rpc import WAIT_S, Bench, StillClock, settle
 
 BOM = b"\xef\xbb\xbf"
@@ -214,7 +214,7 @@ async def test_a_closed_output_ends_the_door_without_a_word(bench: Bench, parent
 async def test_a_closed_output_is_noticed_with_nothing_to_write(
     bench: Bench, parent: Parent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sidecar.rpc.stdio.LOOK_AROUND_S", 0.01)
+    monkeypatch.setattr("sidecar.rpc.doors.stdio.LOOK_AROUND_S", 0.01)
     await bench.open()
     running = asyncio.ensure_future(parent.door.run())
     await parent.next()

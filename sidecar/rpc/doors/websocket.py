@@ -255,6 +255,6 @@ def _plain_origin(origin: str) -> str:
 
 def _quiet_logger() -> logging.Logger:
     """The library logs refused and broken handshakes with a trace; `_admit` has logged them."""
-    logger = logging.getLogger("sidecar.rpc.websocket.library")
+    logger = logging.getLogger("sidecar.rpc.doors.websocket.library")
     logger.setLevel(logging.CRITICAL + 1)
     return logger

@@ -1,0 +1,1 @@
+"""The two ways in: stdin and stdout of the parent, and WebSocket."""
