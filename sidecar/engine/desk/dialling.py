@@ -95,27 +95,16 @@ class Dialling:
     def _destination(self, request: DialRequest) -> str:
         to_number = request.to or self._settings.default_to
         if to_number is None:
-            problem = "is missing; give it, or set `toNumber` in the configuration"
-            raise HostError(
-                Problem(
-                    "invalidParams",
-                    f"`to` {problem}.",
-                    data={"field": "to", "errors": [{"field": "to", "problem": problem}]},
-                )
-            )
+            raise _bad("to", "is missing; give it, or set `toNumber` in the configuration")
         return to_number
 
     def _check_mode(self, request: DialRequest) -> None:
-        if mode_of(self._settings, request) is not Mode.NOTIFY or request.message is not None:
+        if mode_of(self._settings, request) is not Mode.NOTIFY:
             return
-        problem = "is missing; a call in mode notify needs something to say"
-        raise HostError(
-            Problem(
-                "invalidParams",
-                f"`message` {problem}.",
-                data={"field": "message", "errors": [{"field": "message", "problem": problem}]},
-            )
-        )
+        if request.message is None:
+            raise _bad("message", "is missing; a call in mode notify needs something to say")
+        if request.dtmf_sequence:
+            raise _bad("dtmfSequence", 'needs mode "conversation"; a "notify" call sends no digits')
 
     async def _dial(
         self,
@@ -162,7 +151,6 @@ class Dialling:
                     "tooManyCalls",
                     f"There are already {settings.max_calls} calls, as many as "
                     "`maxConcurrentCalls` allows; wait for one to end.",
-                    retryable=True,
                 )
             )
 
@@ -263,6 +251,12 @@ class Dialling:
             if call.announced:
                 return {"callId": call_id, "initiated": True}
             await self._engine.wait_for_change()
+
+
+def _bad(field: str, problem: str) -> HostError:
+    errors = [{"field": field, "problem": problem}]
+    data = {"field": field, "errors": errors}
+    return HostError(Problem("invalidParams", f"`{field}` {problem}.", data=data))
 
 
 def _digest(request: DialRequest, to_number: str) -> str:

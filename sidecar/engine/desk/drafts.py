@@ -59,7 +59,7 @@ def mode_of(settings: Settings, request: DialRequest) -> Mode:
     """The wished mode; without one the default, but a call with nothing to say must listen."""
     if request.mode is not None:
         return request.mode
-    if request.message is None or request.dtmf_sequence:
+    if request.message is None:
         return Mode.CONVERSATION
     return settings.default_mode
 
