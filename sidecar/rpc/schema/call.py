@@ -39,6 +39,12 @@ class TurnLatency(WireModel):
     barge_in_stop: int | None = Field(
         default=None, description="start of the caller's speech to the carrier's buffer cleared"
     )
+    listen_wait: int | None = Field(
+        default=None, description="beginning of listening to final transcript"
+    )
+    first_audio: int | None = Field(
+        default=None, description="first text of the answer to its sound"
+    )
 
 
 class Turn(WireModel):
