@@ -35,6 +35,8 @@ _MEMBERS: dict[str, Any] = {
     "endedAt": _STARTED_MS + 31_000,
     "endReason": "hangup-user",
     "endpointing": 310,
+    "listenWait": 2_100,
+    "firstAudio": 198,
     "agent": 420,
     "synthesis": 190,
     "playout": 8,
