@@ -1,4 +1,4 @@
-"""What a measurement is: a name, values with their spread, the target, and whether it was reached."""
+"""What a measurement is: a name, values with their spread, the target, whether it was reached."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
