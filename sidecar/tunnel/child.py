@@ -21,7 +21,7 @@ from sidecar.ports import Clock
 from sidecar.tasks import TaskSet
 
 STOP_PATIENCE_MS = 3_000
-_DRAIN_PATIENCE_MS = 1_000
+_DRAIN_PATIENCE_MS = 500
 _CHUNK_BYTES = 1 << 16
 _LINE_BYTES_MAX = 1 << 14
 _LINES_MAX = 10_000

@@ -53,11 +53,11 @@ def parse_line(line: str) -> Said:
         if isinstance(url, str) and _ORIGIN.fullmatch(url) is not None:
             return Said(url=url.rstrip("/"))
         return Said()
-    if message == "client session established":
+    if message in ("client session established", "tunnel session started"):
         return Said(session=True)
     if isinstance(message, str) and message.startswith("session closed"):
         return Said(session=False)
-    if record.get("lvl") in ("eror", "crit"):
+    if code is not None or record.get("lvl") in ("eror", "crit"):
         return Said(code=code, trouble=True)
     return Said()
 
