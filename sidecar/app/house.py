@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from sidecar import __version__
+from sidecar.app.address import PublicAddress
+from sidecar.app.carriers import carrier_of, unsupported
 from sidecar.app.lockfile import Running, remove_lock, write_lock
-from sidecar.app.settings import line_settings, settings_of
+from sidecar.app.settings import settings_of
 from sidecar.app.token import RpcToken, take_token
 from sidecar.config import Config, Loaded, store_path
 from sidecar.engine.clock import SystemClock
@@ -40,7 +42,6 @@ if TYPE_CHECKING:
     from sidecar.rpc.doors.websocket import WebSocketDoor
 
 PROTOCOL_VERSION = 1
-TUNNEL_PATIENCE_S = 3
 PRUNE_EVERY_MS = 3_600_000
 DAY_MS = 86_400_000
 ANSWER_GRACE_MS = 1_000
@@ -67,7 +68,6 @@ class _Doors:
     """What is open to the outside, as `sidecar.ready` tells it."""
 
     webhook_url: str | None = None
-    public_url: str | None = None
     ws_url: str | None = None
     token: RpcToken = field(default_factory=lambda: RpcToken("", None))
 
@@ -93,7 +93,7 @@ class House:
         self._operations: Operations | None = None
         self._carrier: Carrier | None = None
         self._listener: Listener | None = None
-        self._tunnel: Tunnel | None = None
+        self._address: PublicAddress | None = None
         self._websocket: WebSocketDoor | None = None
 
     # -- opening ----------------------------------------------------------------------------------
@@ -111,6 +111,8 @@ class House:
             await self._open_listener(config, inbound)
         await self._open_websocket(config)
         services = self._services(loaded, engine)
+        if self._address is not None:
+            self._address.follow(engine.tell)
         self.server.open(journal, handlers(services), self._ready_params(config, journal))
         log.info("sidecar.ready", provider=config.provider, webhook_url=self._doors.webhook_url)
         self._tasks.spawn(restore.run(), "restore")
@@ -133,8 +135,8 @@ class House:
         self, config: Config, journal: Journal
     ) -> tuple[Engine, Inbound, Restore]:
         assert self._store is not None
-        settings = settings_of(config)
-        carrier = self._carrier = _carrier(config, self._doors.token.value, self.clock)
+        settings = settings_of(config, unsupported(config))
+        carrier = self._carrier = carrier_of(config, self._doors.token.value, self.clock)
         engine = self._engine = Engine(
             self._store, journal, self.clock, carrier, self.server.agents, record, self.counters
         )
@@ -157,7 +159,10 @@ class House:
         self._listener = listener
         host = f"[{config.serve.bind}]" if ":" in config.serve.bind else config.serve.bind
         self._doors.webhook_url = f"http://{host}:{port}{config.serve.path}"
-        self._doors.public_url = str(config.public_url) if config.public_url else None
+        self._address = PublicAddress(
+            config.public_url, _tunnel(config, self.clock), listener.set_public_url
+        )
+        await self._address.open(port)
 
     async def _open_websocket(self, config: Config) -> None:
         options = self._options
@@ -198,7 +203,7 @@ class House:
                 "pid": os.getpid(),
                 "provider": config.provider,
                 "webhookUrl": doors.webhook_url,
-                "publicUrl": doors.public_url,
+                "publicUrl": self._address.url if self._address is not None else None,
                 "ws": ws,
                 "streamId": journal.stream_id,
                 "lastSeq": journal.last_seq,
@@ -225,6 +230,8 @@ class House:
     def _checks(self) -> list[Check]:
         checks = list(self._carrier.checks()) if self._carrier is not None else []
         checks.append(Check("store", "ok", f"The store is {self._store_path}.", key="store"))
+        if self._address is not None:
+            checks += self._address.checks()
         if self._doors.webhook_url is not None:
             checks.append(
                 Check("listener", "ok", f"The webhook listener is {self._doors.webhook_url}.")
@@ -274,8 +281,8 @@ class House:
             remove_lock(self._store_path)
         if self._listener is not None:
             await self._listener.close()
-        if self._tunnel is not None:
-            await self._tunnel.down()
+        if self._address is not None:
+            await self._address.close()
         await self._tasks.close()
         if self._operations is not None:
             await self._operations.close()
@@ -289,11 +296,13 @@ class House:
             self._owner.release()
 
 
-def _carrier(config: Config, rpc_token: str, clock: SystemClock) -> Carrier:
-    """The configured carrier; each is imported only when it is the one."""
-    from sidecar.providers.mock.provider import MockCarrier
+def _tunnel(config: Config, clock: SystemClock) -> Tunnel | None:
+    """The configured tunnel, loaded only when there is one."""
+    if config.tunnel.provider == "none" and config.tailscale.mode == "off":
+        return None
+    from sidecar.tunnel import select
 
-    return MockCarrier(line_settings(config), config.caller_number or "", rpc_token, clock)
+    return select(config, clock)
 
 
 def _new_id() -> str:

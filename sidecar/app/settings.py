@@ -7,12 +7,14 @@ from sidecar.engine.settings import NumberRoute, Settings
 from sidecar.providers.mock.line import LineSettings
 
 
-def settings_of(config: Config) -> Settings:
+def settings_of(config: Config, unsupported: str | None = None) -> Settings:
+    """`unsupported` says why this version cannot use the provider."""
     quiet = config.outbound.quiet_hours
     return Settings(
         provider=config.provider,
         enabled=config.enabled,
         missing=missing_credentials(config),
+        unsupported=unsupported,
         caller_number=config.caller_number or "",
         default_to=config.to_number,
         default_mode=Mode(config.outbound.default_mode),

@@ -23,11 +23,13 @@ class NumberRoute:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`missing` lists the configuration keys without which the provider cannot work."""
+    """`missing` lists the configuration keys without which the provider cannot work; `unsupported`
+    says why this version cannot use it at all."""
 
     provider: str = "mock"
     enabled: bool = True
     missing: tuple[str, ...] = ()
+    unsupported: str | None = None
     caller_number: str = ""
     default_to: str | None = None
     default_mode: Mode = Mode.NOTIFY

@@ -46,9 +46,13 @@ class Dialling:
         self._closed = True
 
     def must_work(self) -> None:
-        """Raises unless this sidecar may and can use its provider."""
+        """Raises unless this sidecar may and can place calls."""
         if self._closed:
             raise HostError(Problem("shuttingDown", "The sidecar is shutting down."))
+        self.must_reach_carrier()
+
+    def must_reach_carrier(self) -> None:
+        """Raises unless this sidecar may and can use its provider."""
         if not self._settings.enabled:
             raise HostError(
                 Problem("disabled", "Voice calls are switched off; set `enabled` to true.")
@@ -63,6 +67,8 @@ class Dialling:
                     data={"missing": missing},
                 )
             )
+        if self._settings.unsupported is not None:
+            raise HostError(Problem("unsupported", self._settings.unsupported))
 
     async def initiate(self, request: DialRequest, on_creating: OnCreating) -> Mapping[str, Any]:
         """Place a call; returns when the carrier accepted it.

@@ -1,0 +1,96 @@
+"""Which carrier it is; each is imported only when it is the configured one, because some cost more
+to load than everything else together."""
+
+from collections.abc import Sequence
+
+from sidecar.app.settings import line_settings
+from sidecar.call.effects import CarrierEffect
+from sidecar.call.events import Event
+from sidecar.call.model import Call
+from sidecar.config import Config
+from sidecar.errors import CarrierError, Problem
+from sidecar.ports import (
+    Carrier,
+    Check,
+    Clock,
+    HttpAnswer,
+    HttpRequest,
+    InboundLeg,
+    LegSearch,
+    LegStatus,
+    News,
+    Report,
+)
+
+SUPPORTED = ("mock",)
+
+
+def unsupported(config: Config) -> str | None:
+    """Why this version cannot use the configured provider; None when it can."""
+    if config.provider in SUPPORTED:
+        return None
+    return f"This version cannot place calls with {config.provider} yet; use the provider mock."
+
+
+def carrier_of(config: Config, rpc_token: str, clock: Clock) -> Carrier:
+    if config.provider == "mock":
+        from sidecar.providers.mock.provider import MockCarrier
+
+        return MockCarrier(line_settings(config), config.caller_number or "", rpc_token, clock)
+    return AbsentCarrier(config.provider, unsupported(config) or "")
+
+
+class AbsentCarrier:
+    """Stands where a carrier would: takes no webhook, refuses every effect, and says why."""
+
+    renders: frozenset[type] = frozenset()
+    signature_headers: tuple[frozenset[str], ...] = ()
+
+    def __init__(self, name: str, why: str) -> None:
+        self.name = name
+        self._problem = Problem("unsupported", why)
+
+    async def start(self, report: Report) -> None: ...
+
+    async def close(self) -> None: ...
+
+    def verify(self, request: HttpRequest, now_ms: int) -> None:
+        raise CarrierError(self._problem)
+
+    def replay_key(self, request: HttpRequest) -> str | None:
+        return None
+
+    def parse(self, request: HttpRequest, now_ms: int) -> Sequence[News]:
+        raise CarrierError(self._problem)
+
+    def document(
+        self,
+        call: Call | None,
+        request: HttpRequest,
+        refused: str | None = None,
+        say: str | None = None,
+    ) -> HttpAnswer:
+        return HttpAnswer(status=404)
+
+    async def perform(self, call: Call, effect: CarrierEffect) -> Sequence[Event]:
+        raise CarrierError(self._problem)
+
+    async def reject(self, leg: InboundLeg, reason: str, say: str | None = None) -> None:
+        raise CarrierError(self._problem)
+
+    async def leg_status(self, call: Call) -> LegStatus:
+        raise CarrierError(self._problem)
+
+    async def find_leg(self, call: Call) -> LegSearch:
+        raise CarrierError(self._problem)
+
+    def checks(self) -> Sequence[Check]:
+        return (
+            Check(
+                f"provider.{self.name}",
+                "fail",
+                self._problem.message,
+                key="provider",
+                fix="Set `provider` to mock.",
+            ),
+        )
