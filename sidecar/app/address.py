@@ -1,4 +1,4 @@
-"""The public address of the webhook listener: configured, or a tunnel's that may come and change."""
+"""The listener's public address: configured, or of a tunnel that may come and change."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
