@@ -122,7 +122,7 @@ class Child:
     def _signal(self, number: signal.Signals) -> None:
         try:
             os.killpg(self._process.pid, number)
-        except (ProcessLookupError, PermissionError):
+        except (ProcessLookupError, PermissionError):  # pragma: no cover - a race with its end
             return  # it ended by itself (macOS answers EPERM for a group of zombies)
 
     async def _over(self) -> None:

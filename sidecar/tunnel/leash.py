@@ -17,7 +17,7 @@ _PR_SET_PDEATHSIG = 1
 _CANNOT_RUN = 126
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: list[str]) -> int:  # pragma: no cover - runs in a process of its own
     parent, program = int(arguments[0]), arguments[1]
     # SIGKILL because a program that hangs must not survive us either; the kernel closes its
     # connections, so the far end learns of it at once.
@@ -31,5 +31,5 @@ def main(arguments: list[str]) -> int:
     return _CANNOT_RUN
 
 
-if __name__ == "__main__":
+if __name__ == "__main__":  # pragma: no cover - see main
     sys.exit(main(sys.argv[1:]))

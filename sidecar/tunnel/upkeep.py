@@ -90,8 +90,8 @@ class Upkeep:
             try:
                 await attempt()
             except TunnelError as error:
-                self.report(None)
                 self.suffer(error.problem)
+                self.report(None)
                 if not error.problem.retryable and not first.done():
                     _fail(first, error)
                     return

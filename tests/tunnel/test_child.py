@@ -56,6 +56,12 @@ async def test_a_command_gives_its_output_errors_and_status(clock: HandClock) ->
     assert "err" in outcome.text
 
 
+async def test_of_an_endless_output_the_beginning_is_kept(clock: HandClock) -> None:
+    async with asyncio.timeout(5):
+        outcome = await run(python("print('x\\n' * 20_000)"), ENVIRON, clock, 1_000)
+    assert len(outcome.output.splitlines()) == 10_000
+
+
 async def test_a_command_that_takes_too_long_is_stopped(clock: HandClock) -> None:
     code = "import signal; print('begun', flush=True); signal.pause()"
     async with asyncio.timeout(5):
@@ -129,6 +135,7 @@ async def test_stopping_asks_first_and_reaches_grandchildren(clock: HandClock) -
     async with asyncio.timeout(5):
         await child.stop()
         assert await child.wait() == -signal.SIGTERM
+        await gone(child.pid)
         await gone(int(lines[0]))
         await child.stop()
 

@@ -109,6 +109,16 @@ async def test_what_others_took_over_meanwhile_is_not_removed(make: Make, folder
     assert handlers(folder) == {"/voice/webhook": other}
 
 
+async def test_what_stands_already_is_left_alone(make: Make, folder: Folder) -> None:
+    tunnel = make()
+    async with asyncio.timeout(5):
+        await make().up(3334)
+        before = changes(folder)
+        assert await tunnel.up(3334) == URL
+        assert await tunnel.up(3334) == URL
+    assert changes(folder) == before
+
+
 async def test_what_a_killed_sidecar_left_is_taken_over(make: Make, folder: Folder) -> None:
     async with asyncio.timeout(5):
         await make().up(4000)
@@ -159,6 +169,7 @@ async def test_a_missing_program_says_what_to_install(
         ({"daemon": False}, "start the tailscaled service"),
         ({"state": "NeedsLogin"}, "not logged in"),
         ({"garbage": True}, "cannot be read"),
+        ({"serve_garbage": True}, "cannot be read"),
         ({"forgets": True}, "did not serve the webhook"),
     ],
 )
