@@ -45,6 +45,7 @@ PROTOCOL_VERSION = 1
 PRUNE_EVERY_MS = 3_600_000
 DAY_MS = 86_400_000
 ANSWER_GRACE_MS = 1_000
+SETTLE_MS = 1_000
 
 log = structlog.get_logger()
 
@@ -272,6 +273,8 @@ class House:
         except StoreError as error:
             log.warning("drain.not_told", reason=str(error))
         await drain(self._engine, drain_ms)
+        # The last words on each call are decided; let them reach the journal and the clients.
+        await self._engine.settle(SETTLE_MS)
 
     async def close(self) -> None:
         """Answer what is still asked, then close every door and the store."""

@@ -155,8 +155,8 @@ class Dialling:
             raise HostError(
                 Problem(
                     "tooManyCalls",
-                    f"There are already {settings.max_calls} calls, as many as "
-                    "`maxConcurrentCalls` allows; wait for one to end.",
+                    "There are as many calls as `maxConcurrentCalls` allows "
+                    f"({settings.max_calls}); wait for one to end.",
                 )
             )
 
