@@ -20,11 +20,11 @@ class Limits:
 
     in_flight: int = 64
     in_flight_per_source: int = 8
-    waiting: int = 512
+    waiting: int = 256
     place_wait_ms: int = 5_000
     body_bytes: int = BODY_MAX_BYTES
     body_ms: int = 5_000
-    connections: int = 2_048
+    connections: int = 1_024
     idle_ms: int = 75_000
     linger_ms: int = 3_000
 

@@ -115,9 +115,9 @@ class Listener:
             self._counters.count(f"listener.refused.{refusal.status}")
             return refusal_of(request, refusal)
         except OSError:
-            # The peer went away while its body was read: there is nobody to answer, and the
-            # library knows that by this very error.
-            raise
+            # The peer went away while its body was read; nobody hears this answer.
+            self._counters.count("listener.peer_gone")
+            return refusal_of(request, Refusal(400, "badRequest"))
         except Exception:
             # Task root: a fault of ours must not take the listener down.
             log.exception("listener.failed")

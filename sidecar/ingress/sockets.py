@@ -8,7 +8,7 @@ from typing import Any
 from sidecar.errors import Problem, SidecarError
 
 BACKLOG = 1_024
-RECEIVE_BYTES = 32 * 1024
+RECEIVE_BYTES = 16 * 1024
 """The kernel's buffer per socket, and so the most that one read brings into memory."""
 
 

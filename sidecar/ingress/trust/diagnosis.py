@@ -22,7 +22,8 @@ from sidecar.ingress.trust.public_url import (
 )
 from sidecar.ports import Carrier, Clock, Counters, HttpRequest
 
-QUIET_MS = 1_000
+LINES_AT_ONCE = 20
+LINE_EVERY_MS = 1_000
 CANDIDATES_MAX = 48
 BODY_MAX_BYTES = 16 * 1024
 """A diagnosis verifies a request many times over; a longer body would cost too much of that."""
@@ -34,8 +35,8 @@ log = structlog.get_logger()
 
 
 class Diagnosis:
-    """Looks for the URL under which the signature would have been right. A line a second at the
-    most is logged, because strangers decide how many requests are refused."""
+    """Looks for the URL under which the signature would have been right. After the first few a line
+    a second at the most is logged, because strangers decide how many requests are refused."""
 
     def __init__(
         self, carrier: Carrier, urls: PublicUrls, clock: Clock, counters: Counters
@@ -44,11 +45,11 @@ class Diagnosis:
         self._urls = urls
         self._clock = clock
         self._counters = counters
-        self._quiet_until_ms = 0
+        self._lines_ms = {"unsigned": 0, "refused": 0}
 
     def unsigned(self) -> None:
         """A request without the carrier's signature headers."""
-        if self._may_log():
+        if self._may_log("unsigned"):
             log.warning(
                 "webhook.unsigned",
                 provider=self._carrier.name,
@@ -59,7 +60,7 @@ class Diagnosis:
         self, request: HttpRequest, address: PublicAddress, reason: str, now_ms: int
     ) -> None:
         """A request whose signature is wrong for `address`."""
-        if not self._may_log():
+        if not self._may_log("refused"):
             return
         causes = self._causes(request, address, now_ms)
         log.warning(
@@ -73,12 +74,14 @@ class Diagnosis:
             hint=" ".join(self._hints(causes, request, address)),
         )
 
-    def _may_log(self) -> bool:
+    def _may_log(self, kind: str) -> bool:
+        """Each line takes a second off what may be used at once; a quiet time gives it back."""
         now_ms = self._clock.now_ms()
-        if now_ms < self._quiet_until_ms:
-            self._counters.count("webhook.diagnosis_left_out")
+        used_up_ms = max(self._lines_ms[kind], now_ms)
+        if used_up_ms - now_ms > (LINES_AT_ONCE - 1) * LINE_EVERY_MS:
+            self._counters.count("webhook.lines_left_out")
             return False
-        self._quiet_until_ms = now_ms + QUIET_MS
+        self._lines_ms[kind] = used_up_ms + LINE_EVERY_MS
         return True
 
     # -- causes -----------------------------------------------------------------------------------
