@@ -1,0 +1,1 @@
+"""Looking at calls: through the running sidecar, in the store, or in a log file."""
