@@ -221,7 +221,8 @@ def test_nesting(door: Peer) -> None:
     def deep(levels: int) -> str:
         # The envelope and params are two levels of it.
         lists = "[" * (levels - 2) + "]" * (levels - 2)
-        return '{"jsonrpc": "2.0", "id": 1, "method": "sidecar.ping", "params": {"a": %s}}' % lists
+        head = '{"jsonrpc": "2.0", "id": 1, "method": "sidecar.ping", "params": {"a": '
+        return head + lists + "}}"
 
     refused(door, deep(64), -32602, 1)
     refused(door, deep(65), -32700)

@@ -234,7 +234,8 @@ def noise():
     sys.stdout.write("stray write\\n"); sys.stdout.flush()
     os.write(1, b"stray descriptor write\\n")
     os.system("echo stray child")
-    subprocess.run([sys.executable, "-S", "-c", "import sys; print('child', repr(sys.stdin.read()))"])
+    code = "import sys; print('child', repr(sys.stdin.read()))"
+    subprocess.run([sys.executable, "-S", "-c", code])
     libc = ctypes.CDLL(None); libc.puts(b"stray C library"); libc.fflush(None)
     with open("/proc/self/fd/1", "w") as out: out.write("stray reopened\\n")
 if "serve" in sys.orig_argv:
