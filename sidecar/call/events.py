@@ -295,8 +295,9 @@ class DeadlinePassed:
 
 @dataclass(frozen=True, slots=True)
 class Restarted:
-    """We were restarted while the call was open. `alive` is the carrier's word on the leg, None
-    when it could not be asked; `reason` is why it ended when it did."""
+    """We were restarted while the call was open. Comes first with `alive` None, before anybody can
+    ask anything of the call, and then once more with the carrier's word on the leg; `reason` is why
+    it ended when it did."""
 
     at_ms: int
     alive: bool | None

@@ -14,6 +14,7 @@ from typing import Any, get_args
 
 from sidecar.call import events as ev
 from sidecar.call.effects import Effect, Reply
+from sidecar.call.exchange import call_ended
 from sidecar.call.model import Call, EndReason, State
 from sidecar.call.rules import agent, carrier, host, time
 from sidecar.call.steps import Step
@@ -37,6 +38,7 @@ _TALKING = frozenset({_ACTIVE, _SPEAKING, _LISTENING})
 _LIVE = frozenset({_ANSWERED}) | _TALKING
 _OPEN = _DIALLING | _LIVE
 _NOT_ENDED = _OPEN | {_ENDING}
+_GIVEN_UP = frozenset({_INITIATED, _ENDING, _ENDED})
 _ANY = frozenset(State)
 
 
@@ -69,7 +71,7 @@ TABLE: dict[type, Rule] = {
     # the carrier
     ev.Incoming: Rule(_NEW, frozenset({_RINGING}), carrier.incoming),
     ev.Dialed: Rule(_ANY, _ANY, carrier.dialed),
-    ev.DialFailed: Rule(frozenset({_INITIATED, _ENDING}), frozenset({_ENDED}), carrier.dial_failed),
+    ev.DialFailed: Rule(_GIVEN_UP, _GIVEN_UP, carrier.dial_failed),
     ev.Ringing: Rule(frozenset({_INITIATED}), frozenset({_RINGING}), carrier.ringing),
     ev.Answered: Rule(_DIALLING, frozenset({_ANSWERED}), carrier.leg_answered),
     ev.LineLive: Rule(_DIALLING | {_ANSWERED}, _TALKING | {_ENDING}, carrier.line_live),
@@ -112,7 +114,7 @@ def reduce(call: Call | None, event: ev.Event) -> tuple[Call, tuple[Effect, ...]
     if isinstance(event, _CARRIER_EVENTS):
         _put_poll_off(step)
     assert step.call.state in rule.to, (type(event).__name__, call.state, step.call.state)
-    return step.call, tuple(step.effects)
+    return call if step.call == call else step.call, tuple(step.effects)
 
 
 def next_deadline(call: Call) -> int | None:
@@ -143,12 +145,7 @@ def _refusal(call: Call, event: ev.Event) -> tuple[Effect, ...]:
     if isinstance(event, ev.HangupRequested):
         return (Reply(request_id, {"success": True}),)
     if call.state is State.ENDED:
-        reason = (call.end_reason or EndReason.COMPLETED).value
-        problem = Problem(
-            "callEnded",
-            f"The call has ended ({reason}).",
-            data={"callId": call.call_id, "reason": reason},
-        )
+        problem = call_ended(call.call_id, call.end_reason or EndReason.COMPLETED)
     else:
         problem = Problem("wrongState", _why(call), data={"callId": call.call_id})
     return (Reply(request_id, problem),)

@@ -148,8 +148,8 @@ class Turn:
 @dataclass(frozen=True, slots=True)
 class Waiter:
     """The one host request that waits for words. `utterance_id` is its prompt; `armed` tells that
-    the prompt has begun, so that words may answer it; `until_ms` is set when the prompt has been
-    said and its time begins."""
+    the prompt has begun, so that words may answer it; `until_ms` is set when we listen for them and
+    its time begins."""
 
     request_id: str
     utterance_id: str
@@ -203,8 +203,9 @@ class Call:
     `turn`: the token that the caller's words must bear now. `cutting`: a `Clear` is under way, and
     `unheard` holds the words that wait for it. `ending_as`: the reason a call that is `ending`
     will have; `before_ending` the state the wire shows until then. `hangup_due`: the carrier has
-    not confirmed our hang-up yet, which may outlive the call. `next_id` numbers what the call names
-    (utterances, turns, replies). `transferred` calls are never hung up by us.
+    not confirmed our hang-up yet, which may outlive the call. `leg_over`: the carrier said that the
+    leg has ended. `next_id` numbers what the call names (utterances, turns, replies). `transferred`
+    calls are never hung up by us. `adrift`: what was going on belongs to a process that is gone.
     """
 
     call_id: str
@@ -258,6 +259,8 @@ class Call:
     end_after_playout: bool = False
     ending_as: EndReason | None = None
     hangup_due: bool = False
+    leg_over: bool = False
+    adrift: bool = False
     next_id: int = 1
 
     state_until_ms: int | None = None

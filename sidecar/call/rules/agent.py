@@ -11,17 +11,10 @@ from sidecar.call.events import (
     ReplyGrew,
     ReplyLost,
 )
+from sidecar.call.exchange import AGENT_HOLD_MS, ask_agent, go_on_listening, hold_reply
 from sidecar.call.model import EndReason, Origin, PendingReply, State
 from sidecar.call.spoken import next_sentences
-from sidecar.call.steps import (
-    Step,
-    ask_agent,
-    enqueue,
-    hang_up,
-    hold_reply,
-    say_notice,
-    utterance,
-)
+from sidecar.call.steps import Step, drop_queue, enqueue, hang_up, say_notice, utterance
 
 
 def agent_offered(step: Step, event: AgentOffered) -> None:
@@ -36,14 +29,17 @@ def agent_lost(step: Step, event: AgentLost) -> None:
 
 
 def reply_lost(step: Step, event: ReplyLost) -> None:
+    """Whatever was still to be said of it is dropped: the next agent writes a whole reply."""
     reply = _current(step, event.reply_id)
     if reply is None:
         return
     step.set(reply=None)
-    if event.another:
+    drop_queue(step, only_replies=True)
+    if event.another and step.call.agent_online:
         ask_agent(step, reply.message)
     else:
-        hold_reply(step, reply.message)
+        hold_reply(step, reply.message, event.at_ms + AGENT_HOLD_MS)
+        say_notice(step, step.call.phrases.hold)
 
 
 def reply_grew(step: Step, event: ReplyGrew) -> None:
@@ -62,6 +58,8 @@ def reply_done(step: Step, event: ReplyDone) -> None:
     step.set(reply=None)
     if event.end_call:
         _end_after_reply(step)
+    else:
+        go_on_listening(step)
 
 
 def _whole(reply: PendingReply, text: str) -> str:
@@ -95,7 +93,7 @@ def reply_failed(step: Step, event: ReplyFailed) -> None:
     if _current(step, event.reply_id) is not None:
         step.set(reply=None)
         step.warn("agentFailed", event.why)
-        say_notice(step, step.call.phrases.apology)
+        _apologise(step)
 
 
 def reply_timed_out(step: Step, reply: PendingReply) -> None:
@@ -103,7 +101,12 @@ def reply_timed_out(step: Step, reply: PendingReply) -> None:
     if reply.hold_until_ms is None:
         step.emit(CancelReply(reply.reply_id))
     step.warn("agentTimeout", "The agent did not reply in time.")
+    _apologise(step)
+
+
+def _apologise(step: Step) -> None:
     say_notice(step, step.call.phrases.apology)
+    go_on_listening(step)
 
 
 def acknowledge(step: Step, reply: PendingReply) -> None:

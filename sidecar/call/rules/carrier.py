@@ -22,9 +22,11 @@ from sidecar.call.events import (
     TransferDone,
     TransferFailed,
 )
+from sidecar.call.exchange import finish, take_words
 from sidecar.call.model import Detection, Direction, EndReason, Mode, Origin, State, Words
 from sidecar.call.spoken import speakable
 from sidecar.call.steps import (
+    CUT_MS,
     Step,
     advance,
     announce,
@@ -33,11 +35,9 @@ from sidecar.call.steps import (
     cut,
     drop_queue,
     drop_reply,
-    finish,
     hang_up,
     live,
     settle,
-    take_words,
     utterance,
 )
 from sidecar.errors import Problem
@@ -65,32 +65,54 @@ def incoming(step: Step, event: Incoming) -> None:
 
 
 def dialed(step: Step, event: Dialed) -> None:
-    known = step.call.provider_call_id is not None
-    step.set(provider_call_id=event.provider_call_id)
+    """The carrier's id of the call, which may come after its news, and after its end."""
     call = step.call
-    if call.state is State.INITIATED:
+    first = call.provider_call_id is None
+    if call.is_over and not first:
+        return
+    step.set(provider_call_id=event.provider_call_id)
+    if call.state is State.INITIATED and first:
         step.set(state_until_ms=event.at_ms + call.limits.ring_ms)
         announce(step)
-    elif call.state in (State.ENDING, State.ENDED) and not known:
+    elif call.state in (State.ENDING, State.ENDED) and first and not _needs_no_hangup(step):
         # The call was given up while its dial was under way; now there is something to hang up.
         step.set(hangup_due=True)
         step.emit(Hangup())
 
 
+def _needs_no_hangup(step: Step) -> bool:
+    return step.call.leg_over or step.call.transferred
+
+
 def dial_failed(step: Step, event: DialFailed) -> None:
     call = step.call
+    if call.provider_call_id is not None:
+        # The carrier has told of the call by other ways: the dial was not in vain.
+        return
+    step.set(hangup_due=False)
+    if call.is_over:
+        return
+    answer_dial(step, event.problem)
+    finish(step, call.ending_as or EndReason.FAILED)
+
+
+def answer_dial(step: Step, problem: Problem) -> None:
+    """Tell whoever asked for the call why there is none."""
+    call = step.call
     if call.dial_request is not None:
-        problem = event.problem
         data = {**problem.data, "callId": call.call_id}
         told = Problem(problem.kind, problem.message, problem.retryable, data)
         step.emit(Reply(call.dial_request, told))
         step.set(dial_request=None)
-    finish(step, EndReason.FAILED)
 
 
 def ringing(step: Step, event: Ringing) -> None:
+    """The ring timeout counts from the carrier's acceptance; without that, from here."""
     announce(step)
-    step.set(state=State.RINGING, state_until_ms=event.at_ms + step.call.limits.ring_ms)
+    until_ms = event.at_ms + step.call.limits.ring_ms
+    if step.call.state_until_ms is not None:
+        until_ms = min(until_ms, step.call.state_until_ms)
+    step.set(state=State.RINGING, state_until_ms=until_ms)
     step.notify("call.ringing")
 
 
@@ -125,24 +147,26 @@ def after_settling(step: Step) -> None:
     """What was said is in the transcript; now the words that cut it, then what comes next."""
     unheard = step.call.unheard
     step.set(unheard=())
-    if step.call.awaiting_beep:
-        return
     if unheard:
         drop_queue(step, only_replies=True)
     for words in unheard:
         take_words(step, words)
-    if step.call.saying is None and step.call.state is State.SPEAKING:
+    call = step.call
+    if call.saying is None and call.state is State.SPEAKING and not call.awaiting_beep:
         advance(step)
 
 
 def heard(step: Step, event: Heard) -> None:
     text = event.text.strip()
-    if not text or (event.turn is not None and event.turn != step.call.turn):
+    if not text or _is_stale(step, event.turn):
         return
     if not step.call.is_answered or step.call.state is State.ANSWERED:
         # Words prove that the line is live, whatever the carrier has told so far.
         line_live(step, LineLive(event.at_ms))
     words = Words(text, event.confidence, event.language)
+    if event.turn is not None and step.call.saying is not None:
+        # The token is used up; the next document that is rendered bears the new one.
+        step.set(turn=step.name("t"))
     if step.call.saying is None:
         take_words(step, words)
     elif step.call.cutting:
@@ -150,10 +174,15 @@ def heard(step: Step, event: Heard) -> None:
     elif _stops_the_bot(step, text):
         step.notify("call.bargeIn")
         drop_reply(step)
-        step.set(unheard=(words,))
+        step.set(unheard=(*step.call.unheard, words))
         cut(step)
     else:
         _note(step, words)
+
+
+def _is_stale(step: Step, turn: str | None) -> bool:
+    """Whether a token is not that of this moment. An empty one never is."""
+    return turn is not None and (not turn or turn != step.call.turn)
 
 
 def _stops_the_bot(step: Step, text: str) -> bool:
@@ -178,10 +207,12 @@ def _note(step: Step, words: Words) -> None:
 
 
 def silence_heard(step: Step, event: SilenceHeard) -> None:
-    step.notify("call.silence", durationMs=event.duration_ms)
+    if not _is_stale(step, event.turn):
+        step.notify("call.silence", durationMs=event.duration_ms)
 
 
 def digits_heard(step: Step, event: DigitsHeard) -> None:
+    announce(step)
     step.set(dtmf=step.call.dtmf + event.digits)
     step.notify("call.dtmf", digits=event.digits)
 
@@ -212,7 +243,7 @@ def machine_detected(step: Step, event: MachineDetected) -> None:
     call = step.call
     if call.detection is Detection.OFF or call.dtmf_sequence:
         return
-    if call.machine is None:
+    if call.machine in (None, "unknown") and call.machine != event.result:
         step.set(machine=event.result)
         step.notify("call.machine", result=event.result)
     if event.result == "fax" or (
@@ -228,6 +259,8 @@ def _leave_message(step: Step, beep: bool) -> None:
     beep, then the call ends."""
     call = step.call
     if call.ending_as is None:
+        if call.state is State.ANSWERED:
+            live(step)
         drop_reply(step)
         drop_queue(step)
         text = speakable(call.greeting or "")
@@ -247,10 +280,13 @@ def _leave_message(step: Step, beep: bool) -> None:
 
 def hear_beep(step: Step) -> None:
     """The message may be left now."""
-    if step.call.awaiting_beep:
-        step.set(awaiting_beep=False)
-        if step.call.saying is None:
-            advance(step)
+    if not step.call.awaiting_beep:
+        return
+    step.set(awaiting_beep=False)
+    if step.call.saying is None:
+        advance(step)
+    else:
+        step.set(state_until_ms=step.at_ms + CUT_MS)
 
 
 def transfer_done(step: Step, event: TransferDone) -> None:
@@ -280,10 +316,9 @@ def carrier_fault(step: Step, event: CarrierFault) -> None:
 
 def leg_ended(step: Step, event: LegEnded) -> None:
     call = step.call
-    step.set(hangup_due=False)
-    if call.state is State.ENDED:
-        return
-    finish(step, call.ending_as or event.reason or EndReason.COMPLETED)
+    step.set(hangup_due=False, leg_over=True)
+    if not call.is_over:
+        finish(step, call.ending_as or event.reason or EndReason.COMPLETED)
 
 
 def leg_alive(step: Step, event: LegAlive) -> None:

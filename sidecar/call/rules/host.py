@@ -6,20 +6,26 @@ from sidecar.call.events import (
     ContinueRequested,
     DigitsRequested,
     HangupRequested,
+    Outcome,
     RequestDropped,
     SpeakRequested,
     TransferRequested,
 )
+from sidecar.call.exchange import release_waiter
 from sidecar.call.model import EndReason, Origin, State, Waiter
+from sidecar.call.spoken import speakable
 from sidecar.call.steps import (
     Step,
     advance,
     announce,
+    cancel_reply,
     cut,
     drop_queue,
     drop_reply,
     enqueue,
     hang_up,
+    is_idle,
+    report,
     say_notice,
     utterance,
 )
@@ -45,7 +51,11 @@ def speak_requested(step: Step, event: SpeakRequested) -> None:
     if _is_leaving(step, event.request_id):
         return
     step.emit(Reply(event.request_id, SUCCESS))
-    enqueue(step, utterance(step, event.text, Origin.SPEAK))
+    said = utterance(step, speakable(event.text), Origin.SPEAK)
+    if said.text:
+        enqueue(step, said)
+    else:
+        report(step, said, Outcome.FAILED)
 
 
 def continue_requested(step: Step, event: ContinueRequested) -> None:
@@ -59,10 +69,14 @@ def continue_requested(step: Step, event: ContinueRequested) -> None:
         )
         step.emit(Reply(event.request_id, problem))
         return
-    drop_reply(step)
-    prompt = utterance(step, event.text, Origin.PROMPT)
+    # What the agent has said so far goes before the prompt; what it has not is stale now.
+    cancel_reply(step)
+    prompt = utterance(step, speakable(event.text), Origin.PROMPT)
     step.set(waiter=Waiter(event.request_id, prompt.utterance_id))
-    enqueue(step, prompt)
+    if prompt.text:
+        enqueue(step, prompt)
+    elif is_idle(step.call):
+        advance(step)
 
 
 def digits_requested(step: Step, event: DigitsRequested) -> None:
@@ -78,19 +92,22 @@ def transfer_requested(step: Step, event: TransferRequested) -> None:
     step.emit(Reply(event.request_id, SUCCESS))
     drop_reply(step)
     drop_queue(step)
-    if event.text:
-        step.set(queue=(utterance(step, event.text, Origin.NOTICE),))
+    text = speakable(event.text or "")
+    if text:
+        step.set(queue=(utterance(step, text, Origin.NOTICE),))
     step.set(transfer_to=event.to_number)
     if step.call.saying is not None:
         cut(step)
-    elif not step.call.awaiting_beep:
+    elif step.call.state is not State.ACTIVE:
+        # While `active`, the digits that come first are still on their way.
         advance(step)
 
 
 def _is_leaving(step: Step, request_id: str) -> bool:
-    """Refuses what comes after a transfer or a final `end` was asked for."""
+    """Refuses what comes after a transfer or the end of the call was decided."""
     call = step.call
-    if call.transfer_to is None and not call.end_after_playout:
+    leaving_message = call.ending_as is not None
+    if call.transfer_to is None and not call.end_after_playout and not leaving_message:
         return False
     doing = "being transferred" if call.transfer_to else "about to end"
     problem = Problem("wrongState", f"The call is {doing}.", data={"callId": call.call_id})
@@ -127,4 +144,4 @@ def request_dropped(step: Step, event: RequestDropped) -> None:
     """The waiter's prompt, if it is still queued, is said all the same: it was accepted."""
     waiter = step.call.waiter
     if waiter is not None and waiter.request_id == event.request_id:
-        step.set(waiter=None)
+        release_waiter(step)

@@ -2,22 +2,19 @@
 
 from dataclasses import replace
 
-from sidecar.call.effects import Clear, Hangup, Poll, Reply
+from sidecar.call.effects import Answer, Clear, Hangup, Poll, Reply
 from sidecar.call.events import DeadlinePassed, Outcome, Restarted, TransferFailed
-from sidecar.call.model import EndReason, Mode, State
+from sidecar.call.exchange import AGENT_HOLD_MS, finish, release_waiter
+from sidecar.call.model import Call, Direction, EndReason, Mode, State
 from sidecar.call.rules.agent import acknowledge, reply_timed_out
-from sidecar.call.rules.carrier import after_settling, hear_beep, transfer_failed
-from sidecar.call.steps import (
-    AGENT_HOLD_MS,
-    Step,
-    begin_talk,
-    finish,
-    hang_up,
-    listen,
-    settle,
-    wait_then_hang_up,
-)
+from sidecar.call.rules.carrier import after_settling, answer_dial, transfer_failed
+from sidecar.call.steps import Step, begin_talk, hang_up, listen, settle
 from sidecar.errors import Problem
+
+DIAL_LOST = Problem(
+    "carrierUnavailable",
+    "The carrier's answer to this call was lost and the call was not found.",
+)
 
 
 def deadline_passed(step: Step, event: DeadlinePassed) -> None:
@@ -49,6 +46,7 @@ def _state_ran_out(step: Step) -> None:
     call = step.call
     step.set(state_until_ms=None)
     if call.state is State.INITIATED and call.provider_call_id is None:
+        answer_dial(step, DIAL_LOST)
         finish(step, EndReason.FAILED)
     elif call.state in (State.INITIATED, State.RINGING):
         hang_up(step, EndReason.NO_ANSWER)
@@ -58,8 +56,9 @@ def _state_ran_out(step: Step) -> None:
     elif call.state is State.ACTIVE:
         begin_talk(step)
     elif call.awaiting_beep:
+        step.set(awaiting_beep=False)
         settle(step, Outcome.INTERRUPTED, "", 0)
-        hear_beep(step)
+        after_settling(step)
     elif call.saying is not None:
         _voice_ran_out(step)
     elif call.transfer_to is not None:
@@ -82,15 +81,13 @@ def _waiter_ran_out(step: Step, now_ms: int) -> None:
     waiter = step.call.waiter
     if waiter is None or not _due(waiter.until_ms, now_ms):
         return
-    step.set(waiter=None)
     problem = Problem(
         "transcriptTimeout",
         "The caller said nothing in time; the call goes on.",
         data={"callId": step.call.call_id},
     )
     step.emit(Reply(waiter.request_id, problem))
-    if step.call.mode is Mode.NOTIFY and step.call.state is State.LISTENING:
-        wait_then_hang_up(step)
+    release_waiter(step)
 
 
 def _reply_ran_out(step: Step, now_ms: int) -> None:
@@ -104,48 +101,67 @@ def _reply_ran_out(step: Step, now_ms: int) -> None:
 
 
 def restarted(step: Step, event: Restarted) -> None:
+    if event.alive is None:
+        _let_go_of_the_past(step)
+    elif event.alive:
+        _resume(step)
+    else:
+        _leg_is_gone(step, event.reason)
+
+
+def _let_go_of_the_past(step: Step) -> None:
     """Requests, voices and replies of the old process are gone; the leg may live on."""
-    call = step.call
-    if call.state is State.ENDED:
-        if event.alive is False:
-            step.set(hangup_due=False)
-        elif call.hangup_due:
-            step.emit(Hangup())
+    call, now = step.call, step.at_ms
+    if call.hangup_due and call.provider_call_id is not None and not call.transferred:
+        step.emit(Hangup())
+    if call.is_over:
         return
     reply = call.reply
     if reply is not None and reply.hold_until_ms is None:
-        until_ms = event.at_ms + AGENT_HOLD_MS
+        until_ms = now + AGENT_HOLD_MS
         reply = replace(reply, hold_until_ms=until_ms, until_ms=until_ms, ack_at_ms=None)
-    lost_at_ms = event.at_ms if call.agent_online else call.agent_lost_at_ms
     step.set(
         dial_request=None,
-        waiter=None,
         digit_requests=(),
         agent_online=False,
-        agent_lost_at_ms=lost_at_ms,
+        agent_lost_at_ms=now if call.agent_online else call.agent_lost_at_ms,
         reply=reply,
-        poll_at_ms=event.at_ms + call.limits.poll_ms,
+        adrift=True,
+        poll_at_ms=None if call.provider_call_id is None else now + call.limits.poll_ms,
     )
+    if call.waiter is not None:
+        release_waiter(step)
     if call.provider_call_id is None and call.state is State.INITIATED:
         # The create's answer was lost. If the leg exists, it shows up within the ring timeout.
-        step.set(state_until_ms=event.at_ms + call.limits.ring_ms)
-    if event.alive is False:
-        _leg_is_gone(step, event.reason)
-    elif call.hangup_due and not call.transferred:
-        step.emit(Hangup())
-    elif event.alive and call.state is State.SPEAKING:
+        step.set(state_until_ms=now + call.limits.ring_ms)
+
+
+def _resume(step: Step) -> None:
+    """The leg lives. What the old process was doing is taken up again, unless the talk has already
+    moved on."""
+    call = step.call
+    if not call.adrift:
+        return
+    step.set(adrift=False)
+    if call.state is State.RINGING and call.direction is Direction.INBOUND:
+        step.emit(Answer())
+    elif call.saying is not None and not _plays_by_itself(call):
         settle(step, Outcome.INTERRUPTED, "", 0)
-        after_settling(step)
-    elif event.alive and call.state is State.LISTENING and call.state_until_ms is None:
+        if call.state is State.SPEAKING:
+            after_settling(step)
+    elif call.state is State.LISTENING and call.state_until_ms is None:
         listen(step)
+
+
+def _plays_by_itself(call: Call) -> bool:
+    """A notify call's message is in the carrier's hands, unless its audio came through us."""
+    return call.mode is Mode.NOTIFY and not call.streaming
 
 
 def _leg_is_gone(step: Step, reason: EndReason | None) -> None:
     call = step.call
-    step.set(hangup_due=False)
-    if call.ending_as is not None:
-        finish(step, call.ending_as)
-    elif call.provider_call_id is None:
-        finish(step, reason or EndReason.FAILED)
-    else:
-        finish(step, reason or EndReason.COMPLETED)
+    had_leg = call.provider_call_id is not None
+    step.set(hangup_due=False, leg_over=call.leg_over or had_leg)
+    if not call.is_over:
+        unknown = EndReason.COMPLETED if had_leg else EndReason.FAILED
+        finish(step, call.ending_as or reason or unknown)
