@@ -74,6 +74,12 @@ class Connections(Server):
         self._open.pop(handler, None)
         self._idle.pop(handler, None)
 
+    def drop_idle(self) -> None:
+        """Cut every connection on which no request is being answered."""
+        for handler in tuple(self._idle):
+            if isinstance(handler, _Connection) and not handler.answering:
+                self._open[handler].abort()
+
     async def _serve(self, request: BaseRequest) -> StreamResponse:
         handler = request.protocol
         self._idle.pop(handler, None)
@@ -92,6 +98,17 @@ class _Connection(RequestHandler):
     def __init__(self, server: Server, counters: Counters, **options: Any) -> None:
         super().__init__(server, **options)
         self._counters = counters
+
+    @property
+    def answering(self) -> bool:
+        return self._request_in_progress
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        task = self._task_handler
+        if task is not None and not self.answering:
+            # It may still wait for the rest of a body that was refused; that will not come now.
+            task.cancel()
+        super().connection_lost(exc)
 
     def handle_error(
         self,

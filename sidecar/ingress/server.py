@@ -95,8 +95,14 @@ class Listener:
         self._listening = []
         if self._connections is not None:
             self._connections.pre_shutdown()
+            self._connections.drop_idle()
             await self._connections.shutdown(CLOSE_S)
             self._connections = None
+
+    @property
+    def busy(self) -> int:
+        """Requests that are not verified yet."""
+        return self._places.taken
 
     def set_public_url(self, url: str | None) -> None:
         """The tunnel's address; it counts when `publicUrl` is not configured."""

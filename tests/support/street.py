@@ -202,7 +202,7 @@ class Street:
             self.store,
             self.clock,
             self.counters,
-            limits=limits,
+            limits=limits or Limits(linger_ms=100),
         )
         self.port = 0
         self.session: aiohttp.ClientSession | None = None
