@@ -173,16 +173,14 @@ def _heading() -> "RenderableType":
 
 def _next_steps() -> "RenderableType":
     from rich.console import Group
-    from rich.table import Table
     from rich.text import Text
 
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(no_wrap=True, style="cyan")
-    grid.add_column(style="dim", overflow="fold")
     program = _program()
-    for arguments, purpose in NEXT_STEPS:
-        grid.add_row(f"  {program} {arguments}", purpose)
-    return Group(Text(), Text("Where to go next", "bold"), grid)
+    steps = [
+        Text.assemble(f"  {purpose}\n", (f"    {program} {arguments}", "cyan"))
+        for arguments, purpose in NEXT_STEPS
+    ]
+    return Group(Text(), Text("Where to go next", "bold"), *steps)
 
 
 def _program() -> str:

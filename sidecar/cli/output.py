@@ -80,12 +80,13 @@ class Output:
 
 
 class Progress:
-    """One line that tells what is going on: a live one on a terminal. Without one, `talkative`
-    writes each news to stderr as a line."""
+    """One line that tells what is going on: a live one on a terminal, with `advice` behind it.
+    Without a terminal, a `talkative` one writes each news to stderr as a line."""
 
-    def __init__(self, output: Output, talkative: bool = False) -> None:
+    def __init__(self, output: Output) -> None:
+        self.talkative = False
+        self.advice = ""
         self._output = output
-        self._talkative = talkative
         self._status: Status | None = None
         self._said = ""
 
@@ -95,13 +96,13 @@ class Progress:
         self._said = text
         console = self._console()
         if console is None:
-            if self._talkative:
+            if self.talkative:
                 self._output.note(text)
         elif self._status is None:
-            self._status = console.status(text)
+            self._status = console.status(text + self.advice)
             self._status.start()
         else:
-            self._status.update(text)
+            self._status.update(text + self.advice)
 
     @contextmanager
     def aside(self) -> Iterator[None]:

@@ -25,8 +25,12 @@ async def place(output: Output, config: str | None, wish: Wish) -> int:
     """Print the id of the call as soon as the carrier has it. With a sidecar of our own, the
     process stays until the call has ended."""
     site = Site.load(config)
-    with Progress(output, talkative=True) as progress:
-        async with sidecar_at_hand(site, events=True) as hand:
+    with Progress(output) as progress:
+        async with sidecar_at_hand(output, site, events=True) as hand:
+            if hand.ours:
+                # With --follow the events themselves tell how it goes.
+                progress.talkative = not wish.follow
+                progress.advice = " (Ctrl-C hangs up)"
             call_id = await begin(output, hand.client, wish, progress)
             if wish.follow or hand.ours:
                 progress.say("Dialling")

@@ -22,12 +22,13 @@ async def smoke(output: Output, config: str | None, wish: Wish, really: bool) ->
         if result["ok"]:
             output.note("No call was placed; to place one, give --to NUMBER and --yes.")
         return DONE if result["ok"] else FAILED
-    async with sidecar_at_hand(site, events=True) as hand:
+    async with sidecar_at_hand(output, site, events=True) as hand:
         result = await hand.client.request("voicecall.setup")
         if output.for_people:
             present(output, result)
         if result["ok"]:
-            with Progress(output, talkative=True) as progress:
+            with Progress(output) as progress:
+                progress.talkative = True
                 call_id = await begin(output, hand.client, wish, progress, print_id=False)
                 ended = await stay(output, hand.client, call_id, progress, output.for_people)
             result = {**result, "callId": call_id, "endReason": ended["reason"]}
