@@ -520,8 +520,7 @@ def run_once(
     return subprocess.run(
         words,
         **given,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         env=environment(home, env),
         cwd=ROOT,
         timeout=timeout,

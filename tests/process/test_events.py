@@ -1,4 +1,4 @@
-"""The journal as clients see it: numbering, replay, acknowledgement, filters, restarts, partials."""
+"""The journal as clients see it: numbering, replay, acknowledgement, filters, restarts."""
 
 import json
 from pathlib import Path
