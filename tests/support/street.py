@@ -270,3 +270,19 @@ class Street:
                 return await reader.read()
         finally:
             writer.close()
+
+
+class SetClock:
+    """A clock that stands where it was set; who sleeps on it waits for ever."""
+
+    def __init__(self, now_ms: int = 1_800_000_000_000) -> None:
+        self.at_ms = now_ms
+
+    def now_ms(self) -> int:
+        return self.at_ms
+
+    def wall_ms(self) -> int:
+        return self.at_ms
+
+    async def sleep_until(self, at_ms: int) -> None:
+        await asyncio.Event().wait()
