@@ -4,6 +4,7 @@ import asyncio
 import heapq
 from collections.abc import Awaitable, Callable
 
+from sidecar.engine.clock import wait_until
 from sidecar.ports import Clock
 
 OnDue = Callable[[str], Awaitable[None]]
@@ -53,17 +54,6 @@ class Alarm:
             if at_ms is None:
                 await self._changed.wait()
             elif at_ms > self._clock.now_ms():
-                await self._sleep(at_ms)
+                await wait_until(self._clock, at_ms, self._changed.wait())
             for call_id in self.take_due(self._clock.now_ms()):
                 await on_due(call_id)
-
-    async def _sleep(self, at_ms: int) -> None:
-        """Until then, or until an earlier deadline is set."""
-        sleeping = asyncio.ensure_future(self._clock.sleep_until(at_ms))
-        changed = asyncio.ensure_future(self._changed.wait())
-        try:
-            await asyncio.wait((sleeping, changed), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in (sleeping, changed):
-                task.cancel()
-            await asyncio.gather(sleeping, changed, return_exceptions=True)

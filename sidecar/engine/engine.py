@@ -5,7 +5,6 @@ one call are applied one after the other without a lock, and the journal has the
 """
 
 import asyncio
-import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -18,24 +17,26 @@ from sidecar.call.events import (
     AgentLost,
     AgentOffered,
     CallRequested,
-    ContinueRequested,
     DeadlinePassed,
-    DigitsRequested,
+    DialFailed,
     Event,
-    HangupRequested,
     Incoming,
     RequestDropped,
-    SpeakRequested,
-    TransferRequested,
+    Restarted,
 )
 from sidecar.call.machine import next_deadline, reduce
 from sidecar.call.model import Call
 from sidecar.engine.alarm import Alarm
+from sidecar.engine.clock import wait_until
+from sidecar.engine.hands.partials import Partials
+from sidecar.engine.hands.perform import Performer
+from sidecar.engine.hands.replies import Replies
+from sidecar.engine.hands.requests import Requests
 from sidecar.engine.journal import Journal
 from sidecar.engine.ledger import Ledger
 from sidecar.engine.observe import Observer
-from sidecar.engine.perform import Performer
-from sidecar.engine.replies import Replies
+from sidecar.engine.reduced import Reduced
+from sidecar.engine.roster import Roster
 from sidecar.errors import HostError, Problem, StoreError
 from sidecar.ports import (
     Agents,
@@ -43,7 +44,6 @@ from sidecar.ports import (
     Clock,
     Counters,
     Intent,
-    JournalEvent,
     NewEvent,
     SeenKey,
     Store,
@@ -51,19 +51,8 @@ from sidecar.ports import (
 )
 from sidecar.tasks import TaskSet
 
-PARTIAL_GAP_MS = 200
-"""At most five partial transcripts a second and call (rpc.md, "Events")."""
-
 FINISH_MS = 5_000
 """Longest wait at the end for writes that are under way."""
-
-_UNDOABLE = (
-    CallRequested,
-    ContinueRequested,
-    DigitsRequested,
-    SpeakRequested,
-    TransferRequested,
-)
 
 log = structlog.get_logger()
 
@@ -90,22 +79,23 @@ class Engine:
         self.carrier = carrier
         self.agents = agents
         self.counters = counters
+        self.requests = Requests()
         self._record = record
         self._observer = Observer(counters)
-        self._calls: dict[str, Call] = {}
-        self._legs: dict[str, str] = {}
-        self._asking: dict[str, asyncio.Future[Mapping[str, Any]]] = {}
-        self._partial_at_ms: dict[str, int] = {}
-        self._agent_online = False
         self._alarm = Alarm(clock)
-        self._ledger = Ledger(store, clock, self._calls.get, self._forget_done)
-        self._performer = Performer(carrier, clock, self.submit, self._calls.get)
+        self._roster = Roster(self._alarm)
+        self._ledger = Ledger(store, clock, self._roster.get, self._store_is_back)
+        self._performer = Performer(carrier, clock, self.submit, self._roster.get)
         self._replies = Replies(
             agents, clock, self.submit, lambda call: record(call).get("transcript", [])
         )
         self._tasks = TaskSet()
         self._finishing = TaskSet()
-        self._changed = asyncio.Event()
+        self._newest: dict[str, asyncio.Task[StoreError | None]] = {}
+        self._partials = Partials(journal, clock)
+        self._warned: set[str] = set()
+        self._agent_online = False
+        self._closed = False
 
     # -- life -------------------------------------------------------------------------------------
 
@@ -117,37 +107,40 @@ class Engine:
 
     async def close(self) -> None:
         """Stop without ending calls; what is open is in the store."""
+        await self._tasks.close()
         await self._replies.close()
         await self._performer.close()
-        await self._tasks.close()
+        self._closed = True
         await self._finishing.settle(FINISH_MS)
         await self._finishing.close()
         await self._ledger.retry()
 
     async def settle(self, timeout_ms: int) -> None:
-        """Wait until the carrier has had what was decided, for at most `timeout_ms`."""
-        await self._performer.settle(timeout_ms)
+        """Wait until what was decided is stored and the carrier has had it, for at most that
+        long."""
+        waiting = (self._finishing.settle(timeout_ms), self._performer.settle(timeout_ms))
+        await asyncio.gather(*waiting)
 
     # -- reading ----------------------------------------------------------------------------------
 
     @property
     def open_calls(self) -> Sequence[Call]:
-        return [call for call in self._calls.values() if not call.is_over]
+        return [call for call in self._roster if not call.is_over]
 
     async def get(self, call_id: str) -> Call | None:
         """A call by our id, ended ones included."""
-        return self._calls.get(call_id) or await self.store.get(call_id)
+        return self._roster.get(call_id) or await self.store.get(call_id)
 
     async def find(self, provider_call_id: str) -> Call | None:
         """A call by the carrier's id."""
-        call_id = self._legs.get(provider_call_id)
-        if call_id is not None:
-            return await self.get(call_id)
-        return await self.store.find(provider_call_id)
+        return self._roster.find(provider_call_id) or await self.store.find(provider_call_id)
 
-    async def wait_for_change(self) -> None:
-        """Returns when some call has moved."""
-        await self._changed.wait()
+    async def wait_for_change(self, until_ms: int | None = None) -> bool:
+        """Returns when some call has moved; False when `until_ms` came first."""
+        changed = self._roster.changed
+        if until_ms is None:
+            return await changed.wait()
+        return await wait_until(self.clock, until_ms, changed.wait())
 
     # -- changing ---------------------------------------------------------------------------------
 
@@ -159,12 +152,19 @@ class Engine:
         seen: Sequence[SeenKey] = (),
         rendered: frozenset[type] = frozenset(),
     ) -> Call:
-        """Bring a call into being."""
-        return await self._apply(None, event, intents=intents, seen=seen, rendered=rendered)
+        """Bring a call into being. Raises `StoreError`, and there is none then."""
+        draft = replace(event.draft, agent_online=self._agent_online)
+        return await self._apply(
+            None, replace(event, draft=draft), Write(seen=seen, intents=intents), rendered
+        )
 
-    def adopt(self, call: Call) -> None:
-        """Take a call of an earlier process from the store, as it is."""
-        self._remember(call)
+    async def adopt(self, call: Call) -> None:
+        """Take over a call of an earlier process."""
+        self._roster.put(call)
+        now_ms = self.clock.now_ms()
+        await self.submit(call.call_id, Restarted(now_ms, alive=None))
+        if self._agent_online:
+            await self.submit(call.call_id, AgentOffered(now_ms))
 
     async def submit(
         self,
@@ -173,16 +173,21 @@ class Engine:
         *,
         seen: Sequence[SeenKey] = (),
         rendered: frozenset[type] = frozenset(),
+        durable: bool = False,
     ) -> Call | None:
         """Apply one event. `seen` keys are stored with its outcome; effects in `rendered` are
-        carried out by whoever submits. Gives the call afterwards, None when there is no such."""
-        call = self._calls.get(call_id)
+        carried out by whoever submits. Gives the call afterwards, None when there is no such.
+
+        Raises `StoreError` when a request of the host, or anything `durable`, is not on disk.
+        """
+        call = self._roster.get(call_id)
         if call is None:
             call = await self.store.get(call_id)
-            call = self._calls.get(call_id, call)
-        if call is None:
-            return None
-        return await self._apply(call, event, seen=seen, rendered=rendered)
+            call = self._roster.get(call_id) or call
+        if call is None or self._closed:
+            # Once closed, what happens is as if it happened after us: the next start asks for it.
+            return call
+        return await self._apply(call, event, Write(seen=seen), rendered, durable)
 
     async def ask(self, call_id: str, make: Callable[[str, int], Event]) -> Mapping[str, Any]:
         """Submit what `make(request_id, at_ms)` builds and wait for the answer to it.
@@ -191,49 +196,39 @@ class Engine:
         is told.
         """
         request_id = str(uuid.uuid4())
-        answer = self.expect(request_id)
+        answer = self.requests.expect(request_id)
         try:
             found = await self.submit(call_id, make(request_id, self.clock.now_ms()))
             if found is None:
                 raise HostError(no_such_call(call_id))
             return await answer
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, StoreError):
             dropped = RequestDropped(self.clock.now_ms(), request_id)
             self._tasks.spawn(self.submit(call_id, dropped), f"dropped {request_id}")
             raise
         finally:
-            self.stop_expecting(request_id)
-
-    def expect(self, request_id: str) -> asyncio.Future[Mapping[str, Any]]:
-        """The answer that some event's request will get: a result, or `HostError`."""
-        future: asyncio.Future[Mapping[str, Any]] = asyncio.get_running_loop().create_future()
-        self._asking[request_id] = future
-        return future
-
-    def stop_expecting(self, request_id: str) -> None:
-        self._asking.pop(request_id, None)
+            self.requests.forget(request_id)
 
     async def tell(
-        self, type: str, members: Mapping[str, Any], seen: Sequence[SeenKey] = ()
+        self,
+        type: str,
+        members: Mapping[str, Any],
+        seen: Sequence[SeenKey] = (),
+        *,
+        keep: bool = True,
     ) -> None:
-        """Journal an event that belongs to no call."""
+        """Journal an event that belongs to no call. Raises `StoreError`; it is then written later
+        unless `keep` is False."""
         event = NewEvent(self.clock.now_ms(), type, None, members)
-        await self._ledger.commit(Write(events=(event,), seen=seen))
+        await self._ledger.commit(Write(events=(event,), seen=seen), keep=keep)
+
+    def owes(self, key: str) -> bool:
+        """Whether the news with this replay key was applied and waits to be stored."""
+        return self._ledger.holds(key)
 
     def partial(self, call_id: str, text: str) -> None:
-        """Words that are not final yet: live only, and not too many of them."""
-        now_ms = self.clock.now_ms()
-        if now_ms - self._partial_at_ms.get(call_id, 0) < PARTIAL_GAP_MS:
-            return
-        self._partial_at_ms[call_id] = now_ms
-        params = {"at": now_ms, "type": "call.partial", "callId": call_id, "transcript": text}
-        body = json.dumps(params, separators=(",", ":"))
-        self.journal.partial(JournalEvent(0, now_ms, "call.partial", call_id, body))
-
-    async def tick(self) -> None:
-        """Apply every deadline that has come."""
-        for call_id in self._alarm.take_due(self.clock.now_ms()):
-            await self._deadline(call_id)
+        """Words that are not final yet."""
+        self._partials.tell(call_id, text)
 
     # -- inside -----------------------------------------------------------------------------------
 
@@ -241,65 +236,64 @@ class Engine:
         self,
         before: Call | None,
         event: Event,
-        *,
-        seen: Sequence[SeenKey] = (),
-        intents: Sequence[Intent] = (),
-        rendered: frozenset[type] = frozenset(),
+        write: Write,
+        rendered: frozenset[type],
+        durable: bool = False,
     ) -> Call:
-        after, effects = reduce(before, self._with_agent(before, event))
+        after, effects = reduce(before, event)
         self._observer.reduced(before, event, after)
         if after is not before:
-            self._remember(after)
-        write = Write(
-            call=after if after is not before else None,
-            events=self._new_events(after, effects, event.at_ms),
-            seen=seen,
-            intents=intents,
-        )
-        if write.call is None and not (write.events or seen or intents):
-            self._perform(after, effects, rendered)
+            self._roster.put(after)
+            write = replace(write, call=after)
+        write = replace(write, events=self._new_events(after, effects, event.at_ms))
+        reduced = Reduced(before, event, after, effects, rendered, write, durable)
+        if write == Write():
+            self._perform(reduced)
             return after
-        undoable = isinstance(event, _UNDOABLE)
-        # Whoever submitted may be cancelled; what was decided is stored and performed all the same.
-        failure = await asyncio.shield(
-            self._finishing.spawn(
-                self._finish(before, after, effects, rendered, write, undoable), "finish"
-            )
-        )
-        told = undoable or (isinstance(event, HangupRequested) and event.request_id)
-        if failure is not None and told:
+        failure = await self._store_and_perform(reduced)
+        if failure is not None and reduced.must_be_stored:
             raise failure
         return after
 
+    async def _store_and_perform(self, reduced: Reduced) -> StoreError | None:
+        call_id = reduced.after.call_id
+        task: asyncio.Task[StoreError | None] = self._finishing.spawn(
+            self._finish(reduced, self._newest.get(call_id)), f"finish {call_id}"
+        )
+        self._newest[call_id] = task
+        task.add_done_callback(lambda _: self._no_longer_newest(call_id, task))
+        # Whoever submitted may be cancelled; what was decided is stored and performed all the same.
+        return await asyncio.shield(task)
+
+    def _no_longer_newest(self, call_id: str, task: asyncio.Task[StoreError | None]) -> None:
+        if self._newest.get(call_id) is task:
+            del self._newest[call_id]
+
     async def _finish(
-        self,
-        before: Call | None,
-        after: Call,
-        effects: Sequence[Effect],
-        rendered: frozenset[type],
-        write: Write,
-        undoable: bool,
+        self, reduced: Reduced, earlier: asyncio.Task[StoreError | None] | None
     ) -> StoreError | None:
-        """Commit, then perform. A host's request that cannot be stored is taken back instead."""
+        """Commit, then perform, behind the `earlier` event of the same call. A request that cannot
+        be stored is taken back instead."""
         failure: StoreError | None = None
         try:
-            await self._ledger.commit(write)
+            await self._ledger.commit(reduced.write)
         except StoreError as error:
             failure = error
-            if undoable and self._undo(before, after, write):
+            if reduced.undoable and self._undo(reduced):
                 return failure
-        self._perform(after, effects, rendered)
-        self._forget_if_done(after.call_id)
+            self._warn_of_store(reduced.after, failure)
+        if earlier is not None and not earlier.done():
+            await asyncio.wait((earlier,))
+        if failure is not None and isinstance(reduced.event, CallRequested):
+            # The new call has moved meanwhile and cannot be taken back; it is not dialled either.
+            failed = DialFailed(self.clock.now_ms(), failure.problem)
+            self._tasks.spawn(self.submit(reduced.after.call_id, failed), "not dialled")
+        else:
+            self._perform(reduced)
+        self._forget_if_done(reduced.after.call_id)
         return failure
 
-    def _with_agent(self, before: Call | None, event: Event) -> Event:
-        """A new call knows from the start whether an agent is there to be asked."""
-        if before is None and isinstance(event, CallRequested | Incoming):
-            draft = replace(event.draft, agent_online=self._agent_online)
-            return replace(event, draft=draft)
-        return event
-
-    def _new_events(self, call: Call, effects: Sequence[Effect], at_ms: int) -> list[NewEvent]:
+    def _new_events(self, call: Call, effects: Sequence[Effect], at_ms: int) -> Sequence[NewEvent]:
         events = []
         for effect in effects:
             if isinstance(effect, Notify):
@@ -307,72 +301,67 @@ class Engine:
                 if effect.type == "call.ended":
                     members["call"] = self._record(call)
                 events.append(NewEvent(at_ms, effect.type, call.call_id, members))
-        return events
+        return tuple(events)
 
-    def _undo(self, before: Call | None, after: Call, write: Write) -> bool:
-        """Take a host's request back that could not be stored, unless the call has moved on."""
-        if self._calls.get(after.call_id) is not after:
+    def _undo(self, reduced: Reduced) -> bool:
+        """Take a request back that could not be stored, unless the call has moved on."""
+        before, call_id = reduced.before, reduced.after.call_id
+        if self._roster.get(call_id) is not reduced.after:
             return False
-        self._ledger.forget(write)
+        self._ledger.forget(reduced.write)
         if before is None:
-            self._calls.pop(after.call_id, None)
-            self._alarm.set(after.call_id, None)
+            self._roster.drop(call_id)
         else:
-            self._remember(before)
+            self._roster.put(before)
         return True
 
-    def _remember(self, call: Call) -> None:
-        self._calls[call.call_id] = call
-        if call.provider_call_id is not None:
-            self._legs[call.provider_call_id] = call.call_id
-        self._alarm.set(call.call_id, next_deadline(call))
-        self._changed.set()
-        self._changed.clear()
+    def _warn_of_store(self, call: Call, failure: StoreError) -> None:
+        """Once per call and outage; nothing may stand behind `call.ended`."""
+        current = self._roster.get(call.call_id)
+        if call.call_id in self._warned or current is None or current.is_over:
+            return
+        self._warned.add(call.call_id)
+        members = {"code": failure.problem.kind, "message": failure.problem.message}
+        event = NewEvent(self.clock.now_ms(), "call.warning", call.call_id, members)
+        self._ledger.keep(Write(events=(event,)))
+
+    def _store_is_back(self) -> None:
+        self._warned.clear()
+        for call in self._roster:
+            self._forget_if_done(call.call_id)
 
     def _forget_if_done(self, call_id: str) -> None:
         """A call that has ended, is hung up and stored needs no memory."""
-        call = self._calls.get(call_id)
-        if call is None or not call.is_over or call.hangup_due or self._ledger.waiting:
+        call = self._roster.get(call_id)
+        if call is None or not call.is_over or self._ledger.waiting:
             return
-        del self._calls[call_id]
-        self._partial_at_ms.pop(call_id, None)
-        if call.provider_call_id is not None:
-            self._legs.pop(call.provider_call_id, None)
+        if call.hangup_due and call.provider_call_id is not None:
+            return
+        self._roster.drop(call_id)
+        self._partials.forget(call_id)
 
-    def _forget_done(self) -> None:
-        for call_id in tuple(self._calls):
-            self._forget_if_done(call_id)
-
-    def _perform(self, call: Call, effects: Sequence[Effect], rendered: frozenset[type]) -> None:
-        for effect in effects:
+    def _perform(self, reduced: Reduced) -> None:
+        call = reduced.after
+        for effect in reduced.effects:
             match effect:
                 case Notify():
                     pass
                 case Reply(request_id, answer):
-                    self._answer(request_id, answer)
+                    self.requests.answer(request_id, answer)
+                case _ if self._closed or type(effect) in reduced.rendered:
+                    pass
                 case AskAgent():
                     self._replies.ask(call, effect)
                 case CancelReply(reply_id):
                     self._replies.cancel(reply_id)
-                case _ if type(effect) in rendered:
-                    pass
                 case _:
                     self._performer.put(call.call_id, effect)
 
-    def _answer(self, request_id: str, answer: Mapping[str, Any] | Problem) -> None:
-        future = self._asking.get(request_id)
-        if future is None or future.done():
-            return
-        if isinstance(answer, Problem):
-            future.set_exception(HostError(answer))
-        else:
-            future.set_result(answer)
-
     async def _deadline(self, call_id: str) -> None:
         now_ms = self.clock.now_ms()
-        call = self._calls.get(call_id)
+        call = self._roster.get(call_id)
         due_ms = next_deadline(call) if call is not None else None
-        if call is None or due_ms is None:
+        if due_ms is None:
             return
         if due_ms > now_ms:
             self._alarm.set(call_id, due_ms)

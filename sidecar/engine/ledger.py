@@ -4,6 +4,7 @@ A write that fails is kept, in order, and written when the store works again; un
 write waits behind it, so that the journal keeps the order in which things happened.
 """
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -12,6 +13,7 @@ import structlog
 from sidecar.call.model import Call
 from sidecar.errors import Problem, StoreError
 from sidecar.ports import Clock, Store, Write
+from sidecar.tasks import TaskSet
 
 RETRY_MS = 1_000
 KEPT_WRITES = 10_000
@@ -42,23 +44,41 @@ class Ledger:
         self._clock = clock
         self._now = now
         self._backlog: list[Write] = []
+        self._writing: asyncio.Task[None] | None = None
+        self._tasks = TaskSet()
 
     @property
     def waiting(self) -> int:
         """How many writes the store still owes us."""
         return len(self._backlog)
 
-    async def commit(self, write: Write) -> None:
-        """Raises `StoreError` when the write is not on disk; it is then kept for later unless
-        `forget` takes it back."""
+    def holds(self, key: str) -> bool:
+        """Whether a replay key waits to be stored."""
+        return any(seen.key == key for write in self._backlog for seen in write.seen)
+
+    async def commit(self, write: Write, *, keep: bool = True) -> None:
+        """Raises `StoreError` when the write is not on disk; unless `keep` is False it is then kept
+        for later, until `forget` takes it back."""
         if self._backlog:
-            self._keep(write)
+            if keep:
+                self.keep(write)
             raise StoreError(UNAVAILABLE)
         try:
             await self._store.commit(write)
-        except StoreError:
-            self._keep(write)
+        except StoreError as error:
+            if error.problem.kind != UNAVAILABLE.kind:
+                # No store will ever take this one; it must not stand in the way of the others.
+                log.error("store.write_refused", reason=str(error))
+            elif keep:
+                self.keep(write)
             raise
+
+    def keep(self, write: Write) -> None:
+        """Write this when the store is back, behind everything that waits already."""
+        if len(self._backlog) >= KEPT_WRITES:
+            log.error("store.write_lost", kept=KEPT_WRITES)
+            return
+        self._backlog.append(write)
 
     def forget(self, write: Write) -> None:
         """The change of this write was undone; it must not be stored later."""
@@ -71,6 +91,15 @@ class Ledger:
             await self.retry()
 
     async def retry(self) -> None:
+        """Write what waits. One at a time, and cancelling who waits for it does not stop it half
+        way: a write that was handed over and not crossed off would be written twice."""
+        if not self._backlog:
+            return
+        if self._writing is None or self._writing.done():
+            self._writing = self._tasks.spawn(self._write_backlog(), "backlog")
+        await asyncio.shield(self._writing)
+
+    async def _write_backlog(self) -> None:
         while self._backlog:
             write = self._backlog[0]
             if write.call is not None:
@@ -78,15 +107,10 @@ class Ledger:
             try:
                 await self._store.commit(write)
             except StoreError as error:
-                log.warning("store.unavailable", reason=str(error), waiting=len(self._backlog))
-                return
+                if error.problem.kind == UNAVAILABLE.kind:
+                    log.warning("store.unavailable", reason=str(error), waiting=self.waiting)
+                    return
+                log.error("store.write_refused", reason=str(error))
             self._backlog.pop(0)
-            if not self._backlog:
-                log.info("store.back")
-                self._on_back()
-
-    def _keep(self, write: Write) -> None:
-        if len(self._backlog) >= KEPT_WRITES:
-            log.error("store.write_lost", kept=KEPT_WRITES)
-            return
-        self._backlog.append(write)
+        log.info("store.back")
+        self._on_back()

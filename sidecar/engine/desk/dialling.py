@@ -11,6 +11,7 @@ import structlog
 from sidecar.call.events import CallRequested, TransferRequested
 from sidecar.call.model import Mode
 from sidecar.call.policy import refuse_dial, refuse_transfer
+from sidecar.call.rules.time import DIAL_LOST
 from sidecar.engine.desk.drafts import DialRequest, mode_of, outbound_draft
 from sidecar.engine.engine import Engine
 from sidecar.engine.settings import Settings
@@ -131,16 +132,16 @@ class Dialling:
                 until_ms = at_ms + KEY_LIFE_MS
                 intents = (Intent(request.idempotency_key, digest, call_id, until_ms),)
             on_creating(call_id)
-            answer = engine.expect(request_id)
+            answer = engine.requests.expect(request_id)
             try:
                 await engine.open(CallRequested(at_ms, draft, request_id), intents=intents)
-            except StoreError:
-                engine.stop_expecting(request_id)
+            except BaseException:
+                engine.requests.forget(request_id)
                 raise
         try:
             return await answer
         finally:
-            engine.stop_expecting(request_id)
+            engine.requests.forget(request_id)
 
     async def _admit(self, request: DialRequest, to_number: str) -> None:
         engine, settings = self._engine, self._settings
@@ -247,13 +248,8 @@ class Dialling:
         while True:
             call = await self._engine.get(call_id)
             if call is None or (call.is_over and call.provider_call_id is None):
-                raise HostError(
-                    Problem(
-                        "carrierUnavailable",
-                        "The carrier's answer to this call was lost and the call was not found.",
-                        data={"callId": call_id},
-                    )
-                )
+                data = {"callId": call_id}
+                raise HostError(Problem(DIAL_LOST.kind, DIAL_LOST.message, data=data))
             if call.announced:
                 return {"callId": call_id, "initiated": True}
             await self._engine.wait_for_change()
@@ -274,6 +270,7 @@ def _digest(request: DialRequest, to_number: str) -> str:
         request.session_key,
         request.metadata,
         request.dtmf_sequence,
+        request.force,
     )
     return hashlib.sha256(json.dumps(same, sort_keys=True).encode()).hexdigest()
 

@@ -5,6 +5,7 @@ import asyncio
 import structlog
 
 from sidecar.call.events import HangupRequested
+from sidecar.call.model import Call
 from sidecar.engine.engine import Engine
 from sidecar.errors import StoreError
 
@@ -27,19 +28,22 @@ async def drain(engine: Engine, drain_ms: int) -> None:
 
 
 async def _hang_up(engine: Engine, *, goodbye: bool) -> None:
+    """All at once, because there may be many and little time."""
+    await asyncio.gather(*(_tell(engine, call, goodbye) for call in engine.open_calls))
+
+
+async def _tell(engine: Engine, call: Call, goodbye: bool) -> None:
     now_ms = engine.clock.now_ms()
-    for call in engine.open_calls:
-        event = HangupRequested(now_ms, farewell=call.phrases.goodbye if goodbye else None)
-        try:
-            await engine.submit(call.call_id, event)
-        except StoreError as error:
-            log.warning("drain.not_stored", call_id=call.call_id, reason=str(error))
+    event = HangupRequested(now_ms, farewell=call.phrases.goodbye if goodbye else None)
+    try:
+        await engine.submit(call.call_id, event)
+    except StoreError as error:
+        log.warning("drain.not_stored", call_id=call.call_id, reason=str(error))
 
 
 async def _until_no_calls(engine: Engine, timeout_ms: int) -> None:
-    try:
-        async with asyncio.timeout(timeout_ms / 1_000):
-            while engine.open_calls:
-                await engine.wait_for_change()
-    except TimeoutError:
-        log.info("drain.calls_left", calls=len(engine.open_calls))
+    until_ms = engine.clock.now_ms() + timeout_ms
+    while engine.open_calls:
+        if not await engine.wait_for_change(until_ms):
+            log.info("drain.calls_left", calls=len(engine.open_calls))
+            return

@@ -3,11 +3,11 @@
 import asyncio
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import structlog
 
-from sidecar.call.events import Dialed, Incoming
+from sidecar.call.events import Dialed, Incoming, LegEnded
 from sidecar.call.model import Call
 from sidecar.call.screening import (
     RejectReason,
@@ -20,7 +20,9 @@ from sidecar.call.screening import (
 )
 from sidecar.engine.desk.drafts import inbound_draft
 from sidecar.engine.engine import Engine
+from sidecar.engine.ledger import UNAVAILABLE
 from sidecar.engine.settings import Settings
+from sidecar.errors import StoreError
 from sidecar.ports import InboundLeg, News, Pairing, SeenKey
 
 SEEN_MS = 24 * 3_600_000
@@ -50,29 +52,45 @@ class Inbound:
         self._settings = settings
         self._new_id = new_id
         self._opening = asyncio.Lock()
-        self._taking: set[str] = set()
+        self._taking: dict[str, asyncio.Future[None]] = {}
 
     async def take(self, news: News, rendered: frozenset[type] = frozenset()) -> Taken:
-        """Apply one piece of news; a repeated one (same key) changes nothing."""
+        """Apply one piece of news; a repeated one (same key) changes nothing.
+
+        Raises `StoreError` when it is not on disk; it must not be acknowledged then.
+        """
         key = news.key
         if key is None:
             return await self._take(news, (), rendered)
-        now_ms = self._engine.clock.now_ms()
-        if key in self._taking or await self._engine.store.seen(key, now_ms) is not None:
-            self._engine.counters.count("news.repeated")
-            return await self._call_of(news)
-        self._taking.add(key)
+        while (running := self._taking.get(key)) is not None:
+            await asyncio.wait((running,))
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._taking[key] = done
         try:
-            return await self._take(news, (SeenKey(key, now_ms + SEEN_MS),), rendered)
+            return await self._take_once(news, key, rendered)
         finally:
-            self._taking.discard(key)
+            del self._taking[key]
+            done.set_result(None)
+
+    async def _take_once(self, news: News, key: str, rendered: frozenset[type]) -> Taken:
+        engine = self._engine
+        now_ms = engine.clock.now_ms()
+        if engine.owes(key):
+            # It has been applied; the store is away.
+            raise StoreError(UNAVAILABLE)
+        if await engine.store.seen(key, now_ms) is None:
+            return await self._take(news, (SeenKey(key, now_ms + SEEN_MS),), rendered)
+        engine.counters.count("news.repeated")
+        call = await self._call_of(news)
+        return call or (await self._turned_away(news.leg) if news.leg is not None else None)
 
     async def _take(
         self, news: News, seen: tuple[SeenKey, ...], rendered: frozenset[type]
     ) -> Taken:
         call = await self._call_of(news)
         if call is None and news.leg is not None:
-            opened = await self._open(news.leg, seen, rendered)
+            alone = seen if news.event is None else ()
+            opened = await self._open(news.leg, seen, alone, rendered)
             if not isinstance(opened, Call):
                 return opened
             call = opened
@@ -87,14 +105,16 @@ class Inbound:
     ) -> Call:
         engine = self._engine
         leg_id = news.provider_call_id
-        if leg_id is not None and call.provider_call_id != leg_id and not call.is_over:
-            # The carrier's answer to our dial is still under way; its news has come first.
+        if leg_id is not None and call.provider_call_id != leg_id and _is_news(call, news):
+            # The carrier's answer to our dial is still under way, or was lost; its news is here.
             dialed = Dialed(engine.clock.now_ms(), leg_id)
             call = await engine.submit(call.call_id, dialed) or call
         if news.partial is not None and not call.is_over:
             engine.partial(call.call_id, news.partial)
         if news.event is not None:
-            after = await engine.submit(call.call_id, news.event, seen=seen, rendered=rendered)
+            after = await engine.submit(
+                call.call_id, news.event, seen=seen, rendered=rendered, durable=True
+            )
             call = after or call
         return call
 
@@ -109,9 +129,14 @@ class Inbound:
     # -- new calls --------------------------------------------------------------------------------
 
     async def _open(
-        self, leg: InboundLeg, seen: tuple[SeenKey, ...], rendered: frozenset[type]
+        self,
+        leg: InboundLeg,
+        seen: tuple[SeenKey, ...],
+        alone: tuple[SeenKey, ...],
+        rendered: frozenset[type],
     ) -> Taken:
-        """One at a time, so that two webhooks of one new call make one call."""
+        """One at a time, so that two webhooks of one new call make one call. The keys `seen` are
+        stored with a refusal, `alone` with a new call: when nothing else comes with the news."""
         async with self._opening:
             known = await self._engine.find(leg.provider_call_id)
             if known is not None:
@@ -123,17 +148,16 @@ class Inbound:
                     return refused
             at_ms = self._engine.clock.now_ms()
             draft = inbound_draft(self._settings, leg, caller, self._new_id(), at_ms)
-            return await self._engine.open(Incoming(at_ms, draft), rendered=rendered)
+            return await self._engine.open(Incoming(at_ms, draft), seen=alone, rendered=rendered)
 
     async def _screen(
         self, leg: InboundLeg, caller: str | None, seen: tuple[SeenKey, ...]
     ) -> Refused | None:
         engine, settings = self._engine, self._settings
         now_ms = engine.clock.now_ms()
-        turned_away = SeenKey(f"rejected:{leg.provider_call_id}", now_ms + SEEN_MS)
-        before = await engine.store.seen(turned_away.key, now_ms)
+        before = await self._turned_away(leg)
         if before is not None:
-            return Refused(leg, before.answer)
+            return before
         paired = caller is not None and await engine.store.is_paired(caller)
         verdict = screen(
             settings.inbound_policy,
@@ -151,13 +175,19 @@ class Inbound:
         members = {"to": leg.to_number, "providerCallId": leg.provider_call_id}
         if caller is not None:
             members["from"] = caller
-        turned_away = replace(turned_away, answer=verdict.reason.value)
         members["reason"] = verdict.reason.value
-        await engine.tell("call.rejected", members, seen=(*seen, turned_away))
+        rejected = SeenKey(_rejected(leg), now_ms + SEEN_MS, verdict.reason.value)
+        await engine.tell("call.rejected", members, seen=(*seen, rejected), keep=False)
         engine.counters.count(f"rejected.{verdict.reason.value}")
         refused = Refused(leg, verdict.reason.value, say)
         await engine.carrier.reject(leg, refused.reason, say)
         return refused
+
+    async def _turned_away(self, leg: InboundLeg) -> Refused | None:
+        """How this leg was refused before; it stays refused whatever the settings say now."""
+        engine = self._engine
+        before = await engine.store.seen(_rejected(leg), engine.clock.now_ms())
+        return None if before is None else Refused(leg, before.answer)
 
     async def _offer_pairing(self, caller: str) -> str | None:
         """The sentence with the caller's code, or None when none is read to them this time."""
@@ -171,3 +201,16 @@ class Inbound:
         await engine.store.put_pairing(Pairing(code, caller, now_ms + PAIRING_MS, now_ms))
         await engine.tell("pairing.requested", {"from": caller, "code": code})
         return self._settings.pairing_phrase.replace("{code}", spell_code(code))
+
+
+def _rejected(leg: InboundLeg) -> str:
+    """The replay key under which a refusal is remembered."""
+    return f"rejected:{leg.provider_call_id}"
+
+
+def _is_news(call: Call, news: News) -> bool:
+    """Whether a carrier's id we do not have is worth taking: of a call that is over only when it
+    never had one, and the leg is not over too."""
+    if not call.is_over:
+        return True
+    return call.provider_call_id is None and not isinstance(news.event, LegEnded)

@@ -4,12 +4,18 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
+import structlog
+
 from sidecar.errors import HostError, Problem, SidecarError
 from sidecar.ports import Clock
 from sidecar.tasks import TaskSet
 
 KEPT_MS = 600_000
 """How long a result is kept after it is there (calls.md)."""
+
+FAULT = Problem("internalError", "The operation failed for a reason of our own; see the log.")
+
+log = structlog.get_logger()
 
 
 class Operations:
@@ -55,6 +61,10 @@ class Operations:
             outcome = await work
         except SidecarError as error:
             outcome = error.problem
+        # The root of the operation's task: whoever asks for its result must find one.
+        except Exception:
+            log.exception("operation.fault", operation_id=operation_id)
+            outcome = FAULT
         finally:
             self._running.pop(operation_id, None)
         self._settled[operation_id] = (self._clock.now_ms() + KEPT_MS, outcome)

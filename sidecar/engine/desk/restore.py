@@ -1,6 +1,8 @@
 """After a restart: every call that was open is asked for at the carrier, then adopted or ended.
 Recovery never dials."""
 
+import asyncio
+
 import structlog
 
 from sidecar.call.events import Dialed, Restarted
@@ -21,26 +23,27 @@ class Restore:
         self._calls: list[Call] = []
 
     async def load(self) -> int:
-        """Take the calls over under their own timers, before any door opens; how many they are."""
+        """Take the calls over under their own timers, before any door opens; how many they are.
+
+        What the old process was doing on them is let go of here, so that nothing a client asks for
+        later is mistaken for it.
+        """
         self._calls = list(await self._engine.store.open_calls())
-        for call in self._calls:
-            self._engine.adopt(call)
+        await asyncio.gather(*(self._engine.adopt(call) for call in self._calls))
         return len(self._calls)
 
     async def run(self) -> None:
         """Ask the carrier about each call, as often as it takes."""
         waiting, attempt = self._calls, 0
-        first = True
         while waiting:
-            waiting = [call for call in waiting if not await self._settle(call, first)]
-            first = False
+            waiting = [call for call in waiting if not await self._settle(call)]
             if waiting:
                 delay_ms = ASK_AGAIN_MS[min(attempt, len(ASK_AGAIN_MS) - 1)]
                 attempt += 1
                 clock = self._engine.clock
                 await clock.sleep_until(clock.now_ms() + delay_ms)
 
-    async def _settle(self, loaded: Call, first: bool) -> bool:
+    async def _settle(self, loaded: Call) -> bool:
         """True when the call's fate is known, or it needs no asking any more."""
         engine = self._engine
         call = await engine.get(loaded.call_id)
@@ -50,14 +53,10 @@ class Restore:
             restarted = await self._ask(call)
         except CarrierError as error:
             log.warning("restore.unknown", call_id=call.call_id, reason=error.problem.message)
-            restarted = None
-        if restarted is None:
-            if first:
-                now_ms = engine.clock.now_ms()
-                await engine.submit(call.call_id, Restarted(now_ms, alive=None))
             return False
-        await engine.submit(call.call_id, restarted)
-        return True
+        if restarted is not None:
+            await engine.submit(call.call_id, restarted)
+        return restarted is not None
 
     async def _ask(self, call: Call) -> Restarted | None:
         """What the carrier knows of the call; None when that is not certain yet."""

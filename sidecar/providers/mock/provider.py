@@ -115,6 +115,9 @@ class MockCarrier:
                 return await self._hang_up(call)
             case Poll():
                 return self._poll(call)
+            case Clear() if call.call_id not in self._lines:
+                # The line went and took the sound along; there is nothing left to stop.
+                return ()
             case _:
                 line = self._lines.get(call.call_id)
                 if line is None:

@@ -1,6 +1,7 @@
 """The mock line's webhook: `{"events": [...]}` in, carrier news out (calls.md, "The mock line")."""
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -130,7 +131,13 @@ def _number(event: Members, name: str) -> float | None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise _malformed(f"`{name}` must be a number")
-    return float(value)
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise _malformed(f"`{name}` must be a finite number")
+    return number
 
 
 def _malformed(what: str) -> CarrierError:

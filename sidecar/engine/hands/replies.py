@@ -50,6 +50,8 @@ class Replies:
 
         def on_delta(text: str) -> None:
             event = ReplyGrew(self._clock.now_ms(), reply_id, text)
+            # Tasks begin in the order they are made, so deltas stay in order and come before the
+            # answer, which wakes this task only later.
             self._tasks.spawn(self._tell(call_id, event), f"delta {reply_id}")
 
         try:
