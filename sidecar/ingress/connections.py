@@ -10,7 +10,8 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from aiohttp.web_protocol import RequestHandler
+from aiohttp.http import RawRequestMessage
+from aiohttp.web_protocol import RequestHandler, RequestPayloadError
 from aiohttp.web_request import BaseRequest
 from aiohttp.web_response import StreamResponse
 from aiohttp.web_server import Server
@@ -55,10 +56,6 @@ class Connections(Server):
     def __call__(self) -> RequestHandler:
         return _Connection(self, self._counters, loop=self._loop, **self._kwargs)
 
-    @property
-    def open(self) -> int:
-        return len(self._open)
-
     def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
         super().connection_made(handler, transport)
         self._open[handler] = transport
@@ -102,6 +99,15 @@ class _Connection(RequestHandler):
     @property
     def answering(self) -> bool:
         return self._request_in_progress
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._messages and not isinstance(self._messages[-1][0], RawRequestMessage):
+            # The parser gave up, perhaps in the middle of a body. The library keeps that for the
+            # next turn and lets who reads the body wait.
+            request = self._current_request
+            if request is not None and not request.content.is_eof():
+                request.content.set_exception(RequestPayloadError())
 
     def connection_lost(self, exc: BaseException | None) -> None:
         task = self._task_handler

@@ -5,6 +5,7 @@ the port is had in `sockets`.
 """
 
 import asyncio
+from dataclasses import replace
 from typing import Protocol
 
 import structlog
@@ -25,7 +26,7 @@ from sidecar.ingress.messages import (
     target_of,
 )
 from sidecar.ingress.replay import Replays
-from sidecar.ingress.sockets import BACKLOG, bind
+from sidecar.ingress.sockets import BACKLOG, affordable, bind
 from sidecar.ingress.trust.public_url import PublicUrls
 from sidecar.ingress.trust.verify import Signatures
 from sidecar.ingress.webhook import Webhooks
@@ -80,7 +81,8 @@ class Listener:
     async def start(self) -> int:
         """Listen; gives the port. Raises `PortTaken` or `ListenFailed`."""
         sockets = await bind(self._serve.bind, self._serve.port)
-        self._connections = Connections(self._handle, self._limits, self._counters)
+        limits = replace(self._limits, connections=affordable(self._limits.connections))
+        self._connections = Connections(self._handle, limits, self._counters)
         loop = asyncio.get_running_loop()
         for listening in sockets:
             server = await loop.create_server(self._connections, sock=listening, backlog=BACKLOG)

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import resource
 import socket
 from typing import Any
 
@@ -58,6 +59,15 @@ async def bind(host: str, port: int) -> list[socket.socket]:
             raise _cannot_listen(f"serve.port {port} needs more rights than we have") from error
         raise _cannot_listen(f"serve.bind ({host}) cannot be listened on") from error
     return sockets
+
+
+def affordable(connections: int) -> int:
+    """How many connections to allow: at most half of the files this process may open, because
+    without one to spare neither the store nor a carrier could be reached."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if files == resource.RLIM_INFINITY:
+        return connections
+    return max(1, min(connections, files // 2))
 
 
 def _bound(family: int, address: tuple[Any, ...]) -> socket.socket:

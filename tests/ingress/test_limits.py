@@ -115,16 +115,15 @@ async def test_who_goes_away_while_waiting_leaves_no_trace() -> None:
 
 async def test_a_place_that_comes_to_somebody_who_just_left_goes_to_the_next() -> None:
     places = Places(Limits(in_flight=1))
-    holder = Visitor(places, "a")
-    await _settle()
+    held = places.hold("a")
+    await held.__aenter__()
     waiters = [Visitor(places, "b") for _ in range(2)]
     await _settle()
-    # Both in one turn of the loop: the place is handed over, then its taker is cancelled.
-    holder.leave.set()
-    holder.task.add_done_callback(lambda _: waiters[0].task.cancel())
+    # Both in one turn of the loop: the place is handed over, and its taker goes away.
+    await held.__aexit__(None, None, None)
+    waiters[0].task.cancel()
     await _settle()
-    await _settle()
-    assert waiters[0].task.done()
+    assert not waiters[0].inside.is_set()
     assert waiters[1].inside.is_set()
     await waiters[1].go()
     assert (places.taken, places.waiting) == (0, 0)

@@ -191,6 +191,19 @@ async def test_a_broken_chunk_is_400(street: Street) -> None:
     assert answer.split(b" ")[1] == b"400"
 
 
+async def test_a_chunk_that_breaks_later_is_400_too(street: Street) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", street.port)
+    head = f"POST /voice/webhook HTTP/1.1\r\nHost: a\r\n{SIGNATURE}: ab\r\n".encode()
+    writer.write(head + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
+    async with asyncio.timeout(5):
+        while street.listener.busy == 0:
+            await asyncio.sleep(0)
+        writer.write(b"zz\r\nabc\r\n")
+        assert (await reader.read()).split(b" ")[1] == b"400"
+    writer.close()
+    assert street.listener.busy == 0
+
+
 async def test_a_packed_body_is_verified_as_it_was_sent(street: Street) -> None:
     headers = {"Content-Encoding": "gzip"}
     status, _ = await street.post(b"\x1f\x8b not gzip", headers=headers)
@@ -223,6 +236,15 @@ async def test_a_body_over_the_cap_is_413(tmp_path: Path, size: int) -> None:
         status, _, _ = await street.request("POST", data=body, headers=headers)
         assert status == 413
         assert street.carrier.verified == 0
+
+
+async def test_a_short_body_of_unknown_length_is_measured(street: Street) -> None:
+    signature = sign(street.url(), INCOMING)
+    head = f"POST /voice/webhook HTTP/1.1\r\nHost: 127.0.0.1:{street.port}\r\n"
+    wire = f"{head}{SIGNATURE}: {signature}\r\nConnection: close\r\n"
+    chunk = f"Transfer-Encoding: chunked\r\n\r\n{len(INCOMING):x}\r\n".encode()
+    data = wire.encode() + chunk + INCOMING + b"\r\n0\r\n\r\n"
+    assert (await street.raw(data)).startswith(b"HTTP/1.1 200 ")
 
 
 async def test_a_body_at_the_cap_is_read(street: Street) -> None:

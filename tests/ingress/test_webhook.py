@@ -215,6 +215,15 @@ async def test_an_answer_that_cannot_be_read_back_is_no_crash(tmp_path: Path) ->
         assert (await street.post(INCOMING, signed_url=url))[0] == 503
 
 
+async def test_an_announced_tunnel_is_what_signatures_are_checked_against(street: Street) -> None:
+    street.listener.set_public_url("https://x.ngrok-free.app")
+    url = "https://x.ngrok-free.app/voice/webhook"
+    assert (await street.post(INCOMING))[0] == 401
+    assert (await street.post(INCOMING, signed_url=url))[0] == 200
+    street.listener.set_public_url(None)
+    assert (await street.post(INCOMING))[0] == 200
+
+
 # -- the store is away ----------------------------------------------------------------------------
 
 
