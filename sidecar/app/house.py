@@ -4,6 +4,7 @@ Opening: store, engine, open calls of the last process, webhook listener, tunnel
 WebSocket, `sidecar.ready`, and only then the carrier is asked about those calls.
 """
 
+import errno
 import os
 import uuid
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from sidecar import __version__
 from sidecar.app.address import PublicAddress
 from sidecar.app.carriers import carrier_of, unsupported
 from sidecar.app.lockfile import Running, remove_lock, write_lock
+from sidecar.app.port_owner import DoorTaken
 from sidecar.app.settings import settings_of
 from sidecar.app.token import RpcToken, take_token
 from sidecar.config import Config, Loaded, store_path
@@ -29,7 +31,7 @@ from sidecar.engine.desk.restore import Restore
 from sidecar.engine.engine import Engine
 from sidecar.engine.journal import Journal
 from sidecar.errors import ConfigError, StoreError
-from sidecar.ingress import Listener
+from sidecar.ingress import Listener, ListenFailed, PortTaken
 from sidecar.ports import Carrier, Check, Counters, Tunnel
 from sidecar.rpc.methods import Services, handlers
 from sidecar.rpc.methods.reading import record
@@ -48,10 +50,6 @@ ANSWER_GRACE_MS = 1_000
 SETTLE_MS = 1_000
 
 log = structlog.get_logger()
-
-
-class DoorTaken(ConfigError):
-    """A port the configuration asks for is in use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +154,13 @@ class House:
         assert self._carrier is not None
         assert self._store is not None
         listener = Listener(config, self._carrier, inbound, self._store, self.clock, self.counters)
-        port = await listener.start()
+        try:
+            port = await listener.start()
+        except PortTaken as error:
+            remedy = "stop it, or choose another port (0 picks a free one)"
+            raise DoorTaken("serve.port", error.port, remedy) from error
+        except ListenFailed as error:
+            raise ConfigError([("serve", str(error))]) from error
         self._listener = listener
         host = f"[{config.serve.bind}]" if ":" in config.serve.bind else config.serve.bind
         self._doors.webhook_url = f"http://{host}:{port}{config.serve.path}"
@@ -184,9 +188,9 @@ class House:
         try:
             self._doors.ws_url = await door.start()
         except OSError as error:
-            raise DoorTaken([("--ws", f"cannot listen on {host}:{port}: {error.strerror}")]) from (
-                error
-            )
+            if error.errno == errno.EADDRINUSE:
+                raise DoorTaken("--ws", port, "choose another port (0 picks one)") from error
+            raise ConfigError([("--ws", f"{host}:{port} cannot be listened on")]) from error
         self._websocket = door
         write_lock(
             self._store_path, Running(os.getpid(), self._doors.ws_url, self._doors.token.file)

@@ -3,18 +3,35 @@
 import os
 from pathlib import Path
 
+from sidecar.errors import ConfigError
+
 _LISTENING = "0A"
 
 
-def owner_of_port(port: int) -> str | None:
-    """Our own kind's owner of a taken port, as `pid N`; None for a stranger or when unknown."""
+class DoorTaken(ConfigError):
+    """A port the configuration asks for is in use."""
+
+    def __init__(self, key: str, port: int, remedy: str) -> None:
+        """`key` asked for the port; `remedy` says what to do when its owner cannot go."""
+        super().__init__([(key, f"port {port} is in use by {_who_has(port)}; {remedy}")])
+
+
+def owner_of_port(port: int) -> int | None:
+    """The pid of our own kind's owner of a taken port; None for a stranger or when unknown."""
     sockets = _listening_sockets(port)
     if not sockets:
         return None
     for process in Path("/proc").glob("[0-9]*"):
         if _has_any(process, sockets) and _is_sidecar(process):
-            return f"pid {process.name}"
+            return int(process.name)
     return None
+
+
+def _who_has(port: int) -> str:
+    owner = owner_of_port(port)
+    if owner is None:
+        return "another program"
+    return "this sidecar itself" if owner == os.getpid() else f"another sidecar (pid {owner})"
 
 
 def _listening_sockets(port: int) -> set[str]:
