@@ -31,8 +31,9 @@ async def status(output: Output, config: str | None, params: Params) -> int:
         return DONE
     from sidecar.cli.show.calls import panel, table
 
-    if "calls" in result:
-        output.show(table(result["calls"]) if result["calls"] else "No call is active.")
+    calls, width = result.get("calls"), output.console.width
+    if calls is not None:
+        output.show(table(calls, width) if calls else "No call is active.")
     elif result["found"]:
         output.show(panel(result["call"]))
     else:
@@ -59,8 +60,9 @@ async def history(output: Output, config: str | None, params: Params) -> int:
         return DONE
     from sidecar.cli.show.calls import table
 
-    calls = result["calls"]
-    output.show(table(calls, "nextCursor" in result) if calls else "There are no such calls.")
+    calls, width = result["calls"], output.console.width
+    more = "nextCursor" in result
+    output.show(table(calls, width, more) if calls else "There are no such calls.")
     return DONE
 
 

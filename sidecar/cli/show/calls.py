@@ -21,27 +21,41 @@ from sidecar.cli.show.text import (
 
 Record = Mapping[str, Any]
 
+_WIDE = 96
+"""Columns that a table with whole ids needs."""
 
-def table(calls: Sequence[Record], more: bool = False) -> RenderableType:
-    """Newest first, as they come. `more` tells that older ones were left out."""
+
+def table(calls: Sequence[Record], width: int, more: bool = False) -> RenderableType:
+    """In the order they come. `more` tells that older ones were left out. An id is what is copied
+    into the next command, so on a narrow terminal it has a line of its own."""
+    wide = width >= _WIDE
     grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     grid.add_column("Started", no_wrap=True, style="dim")
     grid.add_column("With", no_wrap=True)
     grid.add_column("State", no_wrap=True)
     grid.add_column("Length", no_wrap=True, justify="right")
-    # The id is what is copied into the next command, so it is wrapped rather than cut.
-    grid.add_column("Call", overflow="fold", style="dim", min_width=12)
+    if wide:
+        grid.add_column("Call", no_wrap=True, style="dim")
+    parts: list[RenderableType] = [grid] if wide else []
     for call in calls:
-        state = str(call["state"])
-        grid.add_row(
-            moment(call["startedAt"]),
-            f"{arrow(call)} {other_party(call)}",
-            Text(clean(state), state_style(state)),
-            talk_length(call),
-            clean(call["callId"]),
-        )
+        row, call_id = _row(call, wide), clean(call["callId"])
+        if wide:
+            grid.add_row(*row, call_id)
+        else:
+            parts += [Text("  ").join(row), Text(f"  {call_id}", "dim")]
     count = f"{len(calls)} call" + ("" if len(calls) == 1 else "s")
-    return Group(grid, Text(f"{count}; older ones with --limit" if more else count, "dim"))
+    return Group(*parts, Text(f"{count}; older ones with --limit" if more else count, "dim"))
+
+
+def _row(call: Record, wide: bool) -> list[Text]:
+    state = str(call["state"])
+    started = moment(call["startedAt"])
+    return [
+        Text(started if wide else started.partition(" ")[2]),
+        Text(f"{arrow(call)} {other_party(call)}"),
+        Text(clean(state), state_style(state)),
+        Text(talk_length(call)),
+    ]
 
 
 def panel(call: Record) -> RenderableType:
