@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from sidecar.call.effects import CarrierEffect
-from sidecar.call.events import CarrierEvent, Event
+from sidecar.call.events import AudioEvent, CarrierEvent, Event
 from sidecar.call.model import Call, EndReason
 from sidecar.ports.readiness import Check
 
@@ -48,7 +48,7 @@ class News:
     call when it may be a new one. `event` is None when the news is only that the leg exists.
     `partial` holds words that are not final yet."""
 
-    event: CarrierEvent | None
+    event: CarrierEvent | AudioEvent | None
     partial: str | None = None
     key: str | None = None
     call_id: str | None = None

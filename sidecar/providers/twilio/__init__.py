@@ -1,0 +1,1 @@
+"""Twilio: webhooks in and out as documents, commands over its REST interface."""
