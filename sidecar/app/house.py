@@ -119,10 +119,6 @@ class House:
 
     async def _open_store(self) -> Journal:
         path = self._store_path
-        if "://" in path:
-            raise ConfigError(
-                [("store", "PostgreSQL is not supported in this version; name a file")]
-            )
         self._owner = StoreOwner(path)
         self._owner.acquire()
         self._store = SqliteStore(path, repair=self._options.repair)

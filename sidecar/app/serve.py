@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 
 from sidecar.app.house import House, ServeOptions
+from sidecar.app.settings import must_be_openable
 from sidecar.config import Loaded, load_config
 from sidecar.descriptors import Claimed
 from sidecar.errors import ConfigError, StoreError
@@ -113,6 +114,7 @@ class _Process:
             loaded = load_config(
                 request.config_path, given=given, stdin_document=request.config_text
             )
+            must_be_openable(loaded.config)
         except ConfigError as error:
             if request.await_initialize:
                 raise

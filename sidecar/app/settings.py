@@ -2,9 +2,16 @@
 
 from sidecar.call.model import Agent, BargeIn, Detection, Limits, Mode, Phrases
 from sidecar.call.policy import OutboundPolicy
-from sidecar.config import Config, NumberSettings, missing_credentials
+from sidecar.config import Config, NumberSettings, missing_credentials, store_path
 from sidecar.engine.settings import NumberRoute, Settings
+from sidecar.errors import ConfigError
 from sidecar.providers.mock.line import LineSettings
+
+
+def must_be_openable(config: Config) -> None:
+    """Raises `ConfigError` for what is a right configuration, but not of this version."""
+    if "://" in store_path(config):
+        raise ConfigError([("store", "PostgreSQL is not supported in this version; name a file")])
 
 
 def settings_of(config: Config, unsupported: str | None = None) -> Settings:

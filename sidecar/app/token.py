@@ -30,11 +30,16 @@ def take_token(token_file: str | None, default_file: str) -> RpcToken:
         try:
             kept = path.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError([("--token-file", "the file cannot be read")]) from error
+            raise ConfigError([("--token-file", f"{path} cannot be read")]) from error
         if kept:
             return RpcToken(kept, str(path))
     made = secrets.token_urlsafe(32)
-    write_private(path, made + "\n")
+    try:
+        write_private(path, made + "\n")
+    except OSError as error:
+        raise ConfigError(
+            [("--token-file", f"{path} cannot be written; name a file that can")]
+        ) from error
     return RpcToken(made, str(path))
 
 

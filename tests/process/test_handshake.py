@@ -169,6 +169,16 @@ def test_a_bad_configuration_writes_no_secret_into_its_error(tmp_path: Path) -> 
         assert secret not in process.stderr_text
 
 
+def test_what_this_version_cannot_open_may_be_mended_too(tmp_path: Path) -> None:
+    with Sidecar(tmp_path, args=["--await-initialize"]) as process:
+        process.send(hello("bad", config=configuration(store="postgresql://u:secret77@h/db")))
+        error = checked_error(process.answer("bad")["error"])
+        assert (error.code, error.data["errors"][0]["field"]) == (-32602, "store")
+        assert "secret77" not in str(error)
+        process.send(hello("good", config=configuration()))
+        assert "result" in process.answer("good")
+
+
 def test_without_config_in_initialize_the_file_counts(tmp_path: Path) -> None:
     config = configuration(fromNumber="+15557771111")
     with Sidecar(tmp_path, config, args=["--await-initialize"]) as process:

@@ -199,6 +199,22 @@ def test_a_postgresql_store_is_a_configuration_error_for_now(tmp_path: Path) -> 
     assert "secret77" not in text
 
 
+def test_a_token_file_that_cannot_be_had_exits_2(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for path in (folder, Path("/proc/nowhere/token")):
+        done = run_once(
+            tmp_path,
+            b"",
+            configuration(),
+            args=("--stdio", "--token-file", str(path)),
+            env={"VOICECALL_RPC_TOKEN": None},
+        )
+        assert done.returncode == 2
+        assert b"--token-file" in done.stderr
+        assert b"Traceback" not in done.stderr
+
+
 # -- the environment -------------------------------------------------------------------------------
 
 
