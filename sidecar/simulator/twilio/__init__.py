@@ -1,0 +1,1 @@
+"""Twilio's face: its REST API, its webhooks, and what it does with the documents it gets."""

@@ -1,0 +1,1 @@
+"""Twilio's REST API, as far as calls go."""
