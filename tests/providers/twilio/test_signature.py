@@ -6,6 +6,7 @@ import hmac
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from hypothesis import given
@@ -38,8 +39,7 @@ def sign(text: str, token: str = TOKEN) -> str:
 def is_valid(request: HttpRequest, token: str = TOKEN) -> bool:
     try:
         verify(request, token)
-    except CarrierError as error:
-        assert error.problem.kind == "carrierRejected"
+    except CarrierError:
         return False
     return True
 
@@ -93,9 +93,7 @@ def test_without_a_signature_nothing_is_valid() -> None:
 
 @pytest.mark.parametrize("settings", ["", "key=webhooks_sharedkey_example"])
 def test_a_settings_header_without_an_algorithm_means_the_auth_token(settings: str) -> None:
-    request = a_request(
-        x_twilio_signature=sign(URL), x_twilio_webhooks_signature_settings=settings
-    )
+    request = a_request(x_twilio_signature=sign(URL), x_twilio_webhooks_signature_settings=settings)
     assert is_valid(request)
 
 
@@ -109,9 +107,7 @@ def test_a_shared_key_is_refused_even_with_the_right_hash() -> None:
 
 def test_a_json_body_without_its_hash_is_refused() -> None:
     good = sign(URL)
-    assert not is_valid(
-        a_request(b"{}", content_type="application/json", x_twilio_signature=good)
-    )
+    assert not is_valid(a_request(b"{}", content_type="application/json", x_twilio_signature=good))
 
 
 def test_a_json_body_that_is_not_text_is_covered_by_its_hash() -> None:
@@ -150,17 +146,19 @@ TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
 
 @given(st.lists(st.tuples(TEXTS.filter(bool), TEXTS), max_size=8))
 def test_whatever_parameters_twilio_signs_are_accepted(pairs: list[tuple[str, str]]) -> None:
-    from urllib.parse import urlencode
-
     body = urlencode(pairs).encode()
     form = form_of(a_request(body))
     signature = RequestValidator(TOKEN).compute_signature(URL, form)
     assert is_valid(a_request(body, x_twilio_signature=signature))
     if pairs:
-        assert not is_valid(a_request(body + b"&x=1", x_twilio_signature=signature)) or (
-            "x",
-            "1",
-        ) in pairs
+        assert (
+            not is_valid(a_request(body + b"&x=1", x_twilio_signature=signature))
+            or (
+                "x",
+                "1",
+            )
+            in pairs
+        )
 
 
 def test_the_replay_key_tells_signatures_and_bodies_apart_and_nothing_else() -> None:
