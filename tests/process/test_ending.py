@@ -13,6 +13,7 @@ import pytest
 from tests.process.harness import (
     ROOT,
     Sidecar,
+    WebSocketPeer,
     configuration,
     environment,
     is_alive,
@@ -182,6 +183,34 @@ def test_a_closed_stdout_is_noticed_even_when_nothing_is_written(tmp_path: Path)
         assert b"sidecar.ready" in process.process.stdout.readline()
         process.process.stdout.close()
         assert process.process.wait(8) == 0
+
+
+def test_a_parent_that_reads_nothing_and_goes_does_not_hold_the_process(tmp_path: Path) -> None:
+    """The pipe is full of events and the input ends: there is nobody to wait for."""
+    with Sidecar(tmp_path, configuration(), read=False) as process:
+        assert process.process.stdout is not None
+        ready = json.loads(process.process.stdout.readline())["params"]
+        with WebSocketPeer(ready["ws"]["url"]) as other:
+            other.ready()
+            for _ in range(20):
+                other.hang_up(other.listening(metadata={"text": "x" * 16_000}))
+        begun = time.monotonic()
+        process.end_input()
+        assert process.process.wait(10) == 0
+        assert time.monotonic() - begun < 5
+        assert "Traceback" not in process.stderr_text
+
+
+def test_the_end_of_input_in_a_drain_ends_it(tmp_path: Path) -> None:
+    with sidecar(tmp_path) as process:
+        call_id = process.listening()
+        process.signal(signal.SIGTERM)
+        process.event("sidecar.draining")
+        begun = time.monotonic()
+        process.end_input()
+        ends(process)
+        assert time.monotonic() - begun < 5
+        assert process.event("call.ended", call_id)["reason"] == "hangup-bot"
 
 
 PARENT = """

@@ -133,9 +133,19 @@ def test_subscribe_replaces_the_filter_of_its_connection_only(line: Sidecar) -> 
         peer.event("call.ended", third)
         assert len(peer.types(third)) == 8
         for call_id in (first, second, third):
+            other.event("call.ended", call_id)
             assert len(other.types(call_id)) == 8
         for params in ({"types": "call.ended"}, {"types": [1]}, {"callIds": {}}):
             assert peer.fails("events.subscribe", params).code == -32602
+
+
+def test_events_without_a_call_pass_a_filter_of_calls(line: Sidecar) -> None:
+    with line.websocket() as peer:
+        peer.call("events.subscribe", {"callIds": ["nobody"]})
+        ring = {"type": "call.initiated", "providerCallId": "filter", "direction": "inbound"}
+        line.webhook({**ring, "from": "+15553334444", "to": "+15550000000"})
+        assert peer.event("call.rejected")["providerCallId"] == "filter"
+        assert peer.types() == ["call.rejected"]
 
 
 def test_partial_speech_is_live_only_and_has_no_seq(line: Sidecar) -> None:
