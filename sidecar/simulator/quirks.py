@@ -53,8 +53,9 @@ class RestFault:
 class Quirks:
     """All switches; the defaults are a tidy carrier.
 
-    `callbacks`: by name (`initiated`, `ringing`, `answered`, `completed`, `machine`, `dial`,
-    `gather`, or `all`). `drop_query`: webhooks come without the query string of their URL.
+    `callbacks`: by name: news (`initiated`, `ringing`, `answered`, `completed`, `machine`, or
+    `all` of these) and requests for documents (`voice`, `gather`, `redirect`, `dial`), which may
+    only be late or doubled. `drop_query`: webhooks come without the query string of their URL.
     `refuse_redirects`: so many new documents are refused as if the call were not in progress.
     `never_ends`: no call ever reaches a final status. `ended_is_gone`: an update of an ended call
     is 404. `empty_digits`: a `<Gather>` without input brings an empty `SpeechResult` and `Digits`.
@@ -72,3 +73,6 @@ class Quirks:
 
     def of(self, callback: str) -> CallbackQuirk:
         return self.callbacks.get(callback) or self.callbacks.get("all") or NO_QUIRK
+
+    def of_document(self, request: str) -> CallbackQuirk:
+        return self.callbacks.get(request, NO_QUIRK)

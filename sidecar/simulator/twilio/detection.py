@@ -2,7 +2,6 @@
 
 from sidecar.simulator.farend import Pickup
 from sidecar.simulator.timeline import Kind
-from sidecar.simulator.twilio.callbacks import note_delivery
 from sidecar.simulator.twilio.leg import Leg
 from sidecar.simulator.twilio.rest.requests import Create
 from sidecar.simulator.twilio.talk.stage import Stage
@@ -22,10 +21,8 @@ async def detect(stage: Stage, create: Create) -> dict[str, str]:
     stage.timeline.add(Kind.CARRIER, f"detects: {result}", answered_by=result)
     found = detected(leg)
     if create.async_detection and create.machine is not None:
-        hook = create.machine
         params = {"CallSid": leg.sid, "AccountSid": leg.account_sid, **found}
-        delivery = await stage.world.postman.bring("machine", hook.url, params, hook.method)
-        note_delivery(stage.timeline, delivery)
+        stage.errands.spawn(stage.inform("machine", create.machine, params), "simulator.machine")
     return found
 
 

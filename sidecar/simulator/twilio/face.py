@@ -56,8 +56,9 @@ class TwilioSimulator:
         self.rest = RestServer(account, self, self._faults, self.pace, self._noted)
 
     async def __aenter__(self) -> "TwilioSimulator":
-        await self.postman.start()
+        """Raises OSError when the port is taken."""
         await self.rest.start(self._port)
+        await self.postman.start()
         return self
 
     async def __aexit__(

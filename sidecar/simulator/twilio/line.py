@@ -6,6 +6,7 @@ from typing import Any
 
 from sidecar.simulator.farend import FarEnd, HangUp, Interrupt, Pickup, Plan, Press, Say, Silence
 from sidecar.simulator.pace import race
+from sidecar.simulator.report import CallReport
 from sidecar.simulator.timeline import Kind
 from sidecar.simulator.twilio.callbacks import Callbacks
 from sidecar.simulator.twilio.detection import detect, detected
@@ -87,6 +88,20 @@ class Line:
     @property
     def final_status(self) -> str:
         return self._ended or ""
+
+    def report(self) -> CallReport:
+        return CallReport(
+            sid=self.sid,
+            direction=self.leg.direction,
+            from_number=self.leg.from_number,
+            to_number=self.leg.to_number,
+            status=self.final_status or self.status,
+            begun_ms=self.timeline.begun_ms,
+            moments=tuple(self.timeline.moments),
+            heard=tuple(self.heard),
+            faults=tuple(self.faults),
+            expectations=tuple(self.far_end.expectations),
+        )
 
     # -- what the far end does ------------------------------------------------------------------
 

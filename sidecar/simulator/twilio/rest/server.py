@@ -88,7 +88,11 @@ class RestServer:
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, HOST, port)
-        await site.start()
+        try:
+            await site.start()
+        except OSError:
+            await self._runner.cleanup()
+            raise
         address = self._runner.addresses[0]
         self.base_url = f"http://{HOST}:{address[1]}"
 

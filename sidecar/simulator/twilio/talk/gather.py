@@ -133,8 +133,7 @@ def _tell_partial(stage: Stage, running: Gathering, text: str) -> None:
     }
     method = running.verb.attributes.get("partialResultCallbackMethod", "POST")
     url = stage.resolve(address, running.base)
-    work = stage.world.postman.bring("partial", url, params, method)
-    stage.errands.spawn(work, "simulator.partial")
+    stage.errands.spawn(stage.inform("partial", Hook(url, method), params), "simulator.partial")
 
 
 async def press(stage: Stage, digits: str) -> None:

@@ -156,7 +156,7 @@ class Stage:
         return await asyncio.shield(work)
 
     async def _deliver(self, what: str, hook: Hook, params: Mapping[str, str]) -> Delivery:
-        quirk = self.world.quirks.of(what)
+        quirk = self.world.quirks.of_document(what)
         if quirk.delivery is Fate.LATE:
             await self.pace.sleep(quirk.late_s)
         delivery = await self.world.postman.bring(what, hook.url, params, hook.method)
@@ -168,6 +168,19 @@ class Stage:
                 self.warn(UNREACHABLE, f"The repeated webhook {what} got another answer.")
             return again
         return delivery
+
+    async def inform(self, what: str, hook: Hook, params: Mapping[str, str]) -> None:
+        """Bring news whose answer is not used, disturbed as the quirks say."""
+        quirk = self.world.quirks.of(what)
+        if quirk.delivery is Fate.MISSING:
+            self.timeline.add(Kind.CARRIER, f"the callback {what} is not sent (quirk)")
+            return
+        if quirk.delivery is Fate.LATE:
+            await self.pace.sleep(quirk.late_s)
+        delivery = await self.world.postman.bring(what, hook.url, params, hook.method)
+        note_delivery(self.timeline, delivery)
+        if quirk.delivery is Fate.DOUBLED:
+            note_delivery(self.timeline, await self.world.postman.repeat(delivery), again=True)
 
     def _page(self, body: bytes, base: str | None) -> Page:
         document = parse(body)

@@ -1,0 +1,1 @@
+"""Scripts: a rehearsal written down in YAML, read with every mistake named."""
