@@ -1,6 +1,7 @@
 """Runs the process: which doors it serves, what ends it, and with which exit code (cli.md)."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -21,6 +22,7 @@ from sidecar.store.owner import OwnedElsewhere
 from sidecar.tasks import TaskSet
 
 DRAIN_MS = 10_000
+ENDING_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 EXIT_DONE, EXIT_CONFIG, EXIT_OWNED, EXIT_STORE, EXIT_INTERRUPTED = 0, 2, 4, 5, 130
 EXIT_DEADLINE_S = 4.5
 """With stdio, the process is gone 5 s after its parent's last word, whatever is stuck."""
@@ -56,7 +58,12 @@ def serve(request: ServeRequest) -> int:
     except ImportError:
         runner = asyncio.Runner()
     with runner:
-        return runner.run(_Process(request).run())
+        code = runner.run(_Process(request).run())
+    # All is closed. A signal that comes now, as from a Gateway that has lost patience, has nothing
+    # to end any more and must not spoil the exit code.
+    for number in ENDING_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    return code
 
 
 class _Process:
@@ -74,8 +81,15 @@ class _Process:
 
     async def run(self) -> int:
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._signalled)
+
+        def caught(number: int, frame: object) -> None:
+            # A closed loop has nothing left to end.
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(self._signalled)
+
+        for number in ENDING_SIGNALS:
+            # Not the loop's own handlers: those are gone before the loop is.
+            signal.signal(number, caught)
         try:
             code = await self._serve()
         except _Failure as failure:

@@ -652,6 +652,7 @@ def test_latency_counts_turns(tmp_path: Path) -> None:
         assert full["turnLatency"]["count"] == 3
         assert len(process.record(call_id)["turns"]) == 3
         assert process.call("voicecall.latency", {"last": 1})["recordsScanned"] == 1
+        assert process.call("voicecall.latency", {"last": 10**30})["recordsScanned"] == 3
         assert process.fails("voicecall.latency", {"last": 0}).code == -32602
 
 
