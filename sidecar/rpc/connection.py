@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 from sidecar.errors import HostError, Problem
-from sidecar.rpc.dispatch import BatchAnswers, Reply, RequestContext, attempt, encoded
+from sidecar.rpc.dispatch import BatchAnswers, Reply, RequestContext, attempt, encoded, object_of
 from sidecar.rpc.errors import (
     error_response,
     failed_response,
@@ -243,9 +243,7 @@ class Connection:
     def _pong(self, request: Request, reply: Reply) -> None:
         """At once, before `sidecar.ready` too."""
         try:
-            if isinstance(request.params, list):
-                raise HostError(Problem("invalidParams", "The params must be an object."))
-            validate(EmptyParams, request.params or {})
+            validate(EmptyParams, object_of(request.params))
         except HostError as error:
             answer = error_response(request.id, error.problem)
         else:

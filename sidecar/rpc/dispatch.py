@@ -13,7 +13,7 @@ from typing import Any, Protocol, cast
 
 import structlog
 
-from sidecar.errors import Problem, SidecarError
+from sidecar.errors import HostError, Problem, SidecarError
 from sidecar.rpc.errors import error_object, failed_response, internal_error
 from sidecar.rpc.message import Id, Request, dump
 
@@ -143,12 +143,8 @@ async def attempt(
     handler: Handler, context: RequestContext, params: Any
 ) -> tuple[Mapping[str, Any] | None, dict[str, Any] | None]:
     """Run a handler: its result, or the error object to answer with."""
-    if params is None:
-        params = {}
-    if not isinstance(params, dict):
-        return None, error_object(_params_must_be_an_object())
     try:
-        return await handler(context, params), None
+        return await handler(context, object_of(params)), None
     except SidecarError as error:
         return None, error_object(error.problem)
     except Exception:
@@ -167,12 +163,19 @@ def encoded(answer: dict[str, Any]) -> bytes:
         return dump(failed_response(answer["id"], internal_error()))
 
 
-def _params_must_be_an_object() -> Problem:
-    problem = "must be an object"
-    return Problem(
-        "invalidParams",
-        "The params must be an object.",
-        data={"errors": [{"field": "params", "problem": problem}], "field": "params"},
+def object_of(params: Any) -> dict[str, Any]:
+    """The params of our methods: an object, or none at all, which is an empty one."""
+    if params is None:
+        return {}
+    if isinstance(params, dict):
+        return params
+    errors = [{"field": "params", "problem": "must be an object"}]
+    raise HostError(
+        Problem(
+            "invalidParams",
+            "The params must be an object.",
+            data={"errors": errors, "field": "params"},
+        )
     )
 
 
