@@ -1,13 +1,13 @@
 """Which carrier it is; each is imported only when it is the configured one, because some cost more
 to load than everything else together."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from sidecar.app.settings import line_settings
 from sidecar.call.effects import CarrierEffect
 from sidecar.call.events import Event
 from sidecar.call.model import Call
-from sidecar.config import Config
+from sidecar.config import Config, missing_credentials
 from sidecar.errors import CarrierError, Problem
 from sidecar.ports import (
     Carrier,
@@ -22,22 +22,36 @@ from sidecar.ports import (
     Report,
 )
 
-SUPPORTED = ("mock",)
+SUPPORTED = ("mock", "twilio")
 
 
 def unsupported(config: Config) -> str | None:
     """Why this version cannot use the configured provider; None when it can."""
     if config.provider in SUPPORTED:
         return None
-    return f"This version cannot place calls with {config.provider} yet; use the provider mock."
+    return f"This version cannot place calls with {config.provider} yet; use mock or twilio."
 
 
-def carrier_of(config: Config, rpc_token: str, clock: Clock) -> Carrier:
+def carrier_of(
+    config: Config, rpc_token: str, public_url: Callable[[], str | None], clock: Clock
+) -> Carrier:
+    """`public_url` gives the public webhook URL once there is one."""
     if config.provider == "mock":
         from sidecar.providers.mock.provider import MockCarrier
 
         return MockCarrier(line_settings(config), config.caller_number or "", rpc_token, clock)
-    return AbsentCarrier(config.provider, unsupported(config) or "")
+    why = unsupported(config)
+    if why is not None:
+        return AbsentCarrier(config.provider, why, "Set `provider` to mock or twilio.")
+    missing = missing_credentials(config)
+    if missing:
+        # Without its token nothing could tell a forged webhook from a real one.
+        keys = ", ".join(missing)
+        why = f"The provider {config.provider} is missing {keys}."
+        return AbsentCarrier(config.provider, why, f"Set {keys}.")
+    from sidecar.providers.twilio.provider import TwilioCarrier
+
+    return TwilioCarrier(config, public_url, clock)
 
 
 class AbsentCarrier:
@@ -46,8 +60,9 @@ class AbsentCarrier:
     renders: frozenset[type] = frozenset()
     signature_headers: tuple[frozenset[str], ...] = ()
 
-    def __init__(self, name: str, why: str) -> None:
+    def __init__(self, name: str, why: str, fix: str) -> None:
         self.name = name
+        self._fix = fix
         self._problem = Problem("unsupported", why)
 
     async def start(self, report: Report) -> None: ...
@@ -91,6 +106,6 @@ class AbsentCarrier:
                 "fail",
                 self._problem.message,
                 key="provider",
-                fix="Set `provider` to mock.",
+                fix=self._fix,
             ),
         )

@@ -131,7 +131,9 @@ class House:
     ) -> tuple[Engine, Inbound, Restore]:
         assert self._store is not None
         settings = settings_of(config, unsupported(config))
-        carrier = self._carrier = carrier_of(config, self._doors.token.value, self.clock)
+        carrier = self._carrier = carrier_of(
+            config, self._doors.token.value, self._public_url, self.clock
+        )
         engine = self._engine = Engine(
             self._store, journal, self.clock, carrier, self.server.agents, record, self.counters
         )
@@ -204,7 +206,7 @@ class House:
                 "pid": os.getpid(),
                 "provider": config.provider,
                 "webhookUrl": doors.webhook_url,
-                "publicUrl": self._address.url if self._address is not None else None,
+                "publicUrl": self._public_url(),
                 "ws": ws,
                 "streamId": journal.stream_id,
                 "lastSeq": journal.last_seq,
@@ -212,6 +214,9 @@ class House:
 
         self.ready_params = params
         return params
+
+    def _public_url(self) -> str | None:
+        return self._address.url if self._address is not None else None
 
     def _services(self, loaded: Loaded, engine: Engine) -> Services:
         assert self._dialling is not None
