@@ -95,11 +95,17 @@ class Program:
             process.communicate(timeout=LIMIT_S)
 
     def on_terminal(
-        self, *arguments: str, columns: int = 100, env: Mapping[str, str] | None = None
+        self,
+        *arguments: str,
+        columns: int = 100,
+        env: Mapping[str, str] | None = None,
+        stdout: Path | None = None,
     ) -> tuple[int, str]:
         """Exit code and everything that a terminal would have been sent."""
         pid, master = pty.fork()
         if pid == 0:
+            if stdout is not None:
+                os.dup2(os.open(stdout, os.O_WRONLY | os.O_CREAT), 1)
             os.execve(sys.executable, [*PROGRAM, *arguments], {**self.env, **(env or {})})
         fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
         received = bytearray()

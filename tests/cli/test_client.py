@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from sidecar.rpc.doors.websocket import WebSocketDoor
 
 from sidecar.cli.client import Client, TokenRefused, WebSocketLink
 from sidecar.cli.exits import NoSidecar, Refused
 from sidecar.engine.clock import SystemClock
+from sidecar.rpc.doors.websocket import WebSocketDoor
 from sidecar.rpc.server import RpcServer
 
 WAIT_S = 5

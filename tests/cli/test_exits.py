@@ -1,5 +1,7 @@
 """The exit codes of the contract, and what is said with each."""
 
+import socket
+
 import pytest
 
 from tests.cli.program import Program
@@ -23,16 +25,14 @@ def test_a_verb_without_a_sidecar_is_code_3_and_tells_how_to_start_one(
     assert done.document["error"]["data"]["kind"] == "noSidecar"
 
 
-@pytest.mark.parametrize("words", VERBS, ids=lambda words: words[0])
-def test_an_error_of_the_sidecar_is_code_1_with_its_error_object(
-    voicecall: Program, words: tuple[str, ...]
-) -> None:
+def test_an_error_of_the_sidecar_is_code_1_with_its_error_object(voicecall: Program) -> None:
     with voicecall.serving():
-        done = voicecall.run(*words)
-    assert done.code == 1
-    error = done.document["error"]
-    assert (error["code"], error["data"]["kind"]) == (-32001, "callNotFound")
-    assert error["message"] in done.err
+        finished = [voicecall.run(*words) for words in VERBS]
+    for done in finished:
+        assert done.code == 1
+        error = done.document["error"]
+        assert (error["code"], error["data"]["kind"]) == (-32001, "callNotFound")
+        assert error["message"] in done.err
 
 
 def test_wrong_params_are_told_field_by_field(voicecall: Program) -> None:
@@ -95,6 +95,15 @@ def test_a_wrong_configuration_is_code_2_with_every_problem(
 
 def test_a_configuration_that_is_not_there_is_code_2(voicecall: Program) -> None:
     assert voicecall.run("status", "--config", str(voicecall.folder / "none.json")).code == 2
+
+
+def test_a_taken_port_is_code_2_and_is_named(voicecall: Program) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        voicecall.configure(serve={"port": port})
+        done = voicecall.run("call", "-m", "Hello")
+    assert done.code == 2
+    assert str(port) in done.err
 
 
 def test_a_store_on_another_machine_is_refused(voicecall: Program) -> None:

@@ -33,6 +33,29 @@ def test_a_live_line_tells_how_it_goes_and_how_to_stop(voicecall: Program) -> No
     assert "Ctrl-C hangs up" in _plain(seen)
 
 
+def test_a_live_line_stays_out_of_a_redirected_document(voicecall: Program) -> None:
+    """stdout is a file, stderr the terminal."""
+    voicecall.configure(mock={"speed": 20})
+    into = voicecall.folder / "out.json"
+    words = ("call", "-m", "Hello", "--mode", "notify", "--follow")
+    _, seen = voicecall.on_terminal(*words, stdout=into)
+    assert "Ringing" in seen
+    first, *events = [json.loads(line) for line in into.read_text().splitlines()]
+    assert events[-1]["callId"] == first["callId"]
+
+
+def test_a_reader_that_stops_reading_ends_the_command(voicecall: Program) -> None:
+    log = voicecall.folder / "log"
+    log.write_text('{"callId": "a"}\n' * 10_000)
+    with voicecall.started("tail", "--file", str(log), "--since", "10000") as tail:
+        assert tail.stdout is not None
+        assert tail.stderr is not None
+        tail.stdout.readline()
+        tail.stdout.close()
+        assert "Traceback" not in tail.stderr.read()
+        assert tail.wait(20) == 1
+
+
 def test_no_color_is_respected(voicecall: Program) -> None:
     voicecall.run("call", "-m", "Hello", "--mode", "notify")
     _, coloured = voicecall.on_terminal("history")
