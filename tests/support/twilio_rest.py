@@ -69,6 +69,7 @@ class TwilioRest:
 
     def __init__(self, now_ms: Callable[[], int] = lambda: 1_800_000_000_000) -> None:
         self.calls: dict[str, dict[str, Any]] = {}
+        self.origins: dict[str, Asked] = {}
         self.asked: list[Asked] = []
         self.troubles: deque[Trouble] = deque()
         self.secret = f"{ACCOUNT}:{TOKEN}"
@@ -115,6 +116,8 @@ class TwilioRest:
             **members,
         }
         self.calls[leg_id] = leg
+        if asked is not None:
+            self.origins[leg_id] = asked
         return leg
 
     # -- resources --------------------------------------------------------------------------------
