@@ -49,6 +49,7 @@ class Watcher:
         self.story: list[str] = []
         self.speaking: str | None = None
         self.uttered: Counter[str] = Counter()
+        self.to_be_said: set[str] = set()
         self.open_replies: set[str] = set()
         self.asked: set[str] = set()
         self.hangups = 0
@@ -59,12 +60,15 @@ class Watcher:
         self, before: Call | None, event: ev.Event, after: Call, effects: tuple[Any, ...]
     ) -> None:
         self._event(before, event)
+        speaking = self.speaking
         for effect in effects:
             self._effect(before, effect)
         if before is not None and before.is_over:
             self._nothing_after_the_end(before, after, effects)
         elif before is not None:
             assert RANK[after.state] >= RANK[before.state], (before.state, after.state)
+        if isinstance(event, ev.Spoken) and event.utterance_id != speaking:
+            assert self.speaking == speaking, "the fate of another utterance"
         self._shape(after)
         if after.is_over and not (before and before.is_over):
             self._settled(after)
@@ -138,8 +142,11 @@ class Watcher:
         kept = {name: getattr(after, name) for name in AFTER_THE_END}
         assert replace(before, **kept) == after, "an ended call changed"
         assert all(isinstance(effect, ef.Reply | ef.Hangup) for effect in effects), effects
+        if before.leg_over or before.transferred:
+            assert ef.Hangup() not in effects, "nothing is left to hang up"
 
     def _shape(self, call: Call) -> None:
+        self.to_be_said.update(said.utterance_id for said in call.queue)
         assert (next_deadline(call) is None) is call.is_over
         assert (self.speaking is not None) is (call.saying is not None)
         if call.saying is None:
@@ -165,6 +172,7 @@ class Watcher:
         assert not call.queue
         assert call.end_reason is not None
         assert self.story[-1] == "call.ended"
+        assert self.to_be_said <= set(self.uttered), "something was never said, and nobody told"
         assert not self.open_replies, "the agent was never told"
         owed = {r for r, answers in self.requests.items() if not answers} - self.dropped
         assert not owed, "a request without an answer"

@@ -43,8 +43,8 @@ def _due(at_ms: int | None, now_ms: int) -> bool:
 
 
 def _state_ran_out(step: Step) -> None:
+    """Every one of these leads to another deadline, or to none."""
     call = step.call
-    step.set(state_until_ms=None)
     if call.state is State.INITIATED and call.provider_call_id is None:
         answer_dial(step, DIAL_LOST)
         finish(step, EndReason.FAILED)
