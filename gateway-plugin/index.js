@@ -2,6 +2,7 @@
 // in processes that only print help.
 
 import { registerCli } from "./src/cli/commands.js";
+import { registerBackDoor } from "./src/gateway/back_door.js";
 import { registerMethods, toolOf } from "./src/gateway/forward.js";
 import { registerService } from "./src/gateway/service.js";
 import { ID } from "./src/settings.js";
@@ -12,6 +13,7 @@ export default {
   description: "Telephone calls through a voicecall sidecar that this plugin runs.",
   register(api) {
     registerMethods(api);
+    registerBackDoor(api);
     api.registerTool((context) => toolOf(context), { names: ["voice_call"] });
     registerService(api);
     registerCli(api);

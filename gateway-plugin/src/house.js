@@ -32,6 +32,7 @@ export class House {
   #events = Promise.resolve();
   #streamId = null;
   #stopped = false;
+  #listeners = new Set();
 
   /**
    * `config` is the plugin's, `gatewayConfig()` the Gateway's present one; `times` is for tests.
@@ -96,6 +97,7 @@ export class House {
 
   async stop() {
     this.#stopped = true;
+    for (const heard of [...this.#listeners]) heard();
     this.#notes.stop();
     await this.#supervisor.stop();
     this.#memory.save();
@@ -116,6 +118,19 @@ export class House {
   /** A session asked for a call: it is owed a note of its end. Called before the call's events. */
   owe(callId, sessionKey) {
     if (callId && sessionKey) this.#memory.owe(callId, sessionKey);
+  }
+
+  /** Waits for the next event of the sidecar, at most `ms`. */
+  news(ms) {
+    return new Promise((resolve) => {
+      const heard = () => {
+        clearTimeout(timer);
+        this.#listeners.delete(heard);
+        resolve();
+      };
+      const timer = setTimeout(heard, ms);
+      this.#listeners.add(heard);
+    });
   }
 
   // -- the connection -----------------------------------------------------------------------------
@@ -168,6 +183,7 @@ export class House {
     } catch (error) {
       this.#logger.debug?.(`voice-call-sidecar: ${event.type} was not passed on: ${error.message}`);
     }
+    for (const heard of [...this.#listeners]) heard();
     if (RINGING.has(event.type)) this.#warm(event.callId);
     const streamId = this.#streamId;
     this.#events = this.#events.then(() => this.#handle(event, streamId));
