@@ -15,6 +15,8 @@ from typing import Any
 from sidecar.ports import Clock
 from sidecar.tasks import TaskSet
 
+QUIET_TURNS = 50
+
 
 class Pace:
     """The simulation's own time, in ms since the epoch."""
@@ -27,6 +29,7 @@ class Pace:
         self._waiting: list[tuple[int, int]] = []
         self._tickets = itertools.count()
         self._held = 0
+        self._moves = 0
 
     def now_ms(self) -> int:
         if self.speed == 0:
@@ -50,23 +53,35 @@ class Pace:
     def held(self) -> Iterator[None]:
         """Virtual time stands still meanwhile."""
         self._held += 1
+        self._moves += 1
         try:
             yield
         finally:
             self._held -= 1
+            self._moves += 1
 
     async def _jump_to(self, due_ms: int) -> None:
         ticket = (due_ms, next(self._tickets))
         heapq.heappush(self._waiting, ticket)
+        self._moves += 1
         try:
-            while True:
+            while not (self._waiting[0] == ticket and await self._is_quiet()):
                 await self._clock.sleep_until(self._clock.now_ms())
-                if not self._held and self._waiting[0] == ticket:
-                    break
         finally:
+            self._moves += 1
             self._waiting.remove(ticket)
             heapq.heapify(self._waiting)
         self._virtual_ms = max(self._virtual_ms, due_ms)
+
+    async def _is_quiet(self) -> bool:
+        """Whether everything that the last moment set off has come to rest, so that time may jump:
+        nothing is held, and for some turns of the loop nobody began or ended to wait."""
+        before = self._moves
+        for _ in range(QUIET_TURNS):
+            await self._clock.sleep_until(0)
+            if self._held or self._moves != before:
+                return False
+        return True
 
 
 class News:

@@ -42,6 +42,7 @@ async def test_a_conversation_of_two_turns() -> None:
         call = await here.sim.incoming(THEIRS, OURS, Plan(talk=(Say("A table."), Say("Bye."))))
         await call.done.wait()
 
+        print(call.timeline.moments)
         assert call.heard == ["How can I help?", "You said A table.", "Goodbye."]
         assert call.status == "completed"
         assert all(hit.signed for hit in here.customer.hits)
