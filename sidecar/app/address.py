@@ -30,6 +30,7 @@ class PublicAddress:
         self._on_tunnel = on_tunnel
         self._tunnel_url: str | None = None
         self._tell: Tell | None = None
+        self._try: Callable[[str], Awaitable[None]] | None = None
         self._tasks = TaskSet()
 
     @property
@@ -44,9 +45,12 @@ class PublicAddress:
         rising = self._tasks.spawn(self._up(self._tunnel, port), "tunnel")
         await asyncio.wait((rising,), timeout=PATIENCE_S)
 
-    def follow(self, tell: Tell) -> None:
-        """From now on tell clients of every new address."""
+    def follow(self, tell: Tell, probe: Callable[[str], Awaitable[None]]) -> None:
+        """From now on tell clients of every new address, and try whether it leads to us."""
         self._tell = tell
+        self._try = probe
+        if self.url is not None:
+            self._tasks.spawn(self._probe(probe, self.url), "probe")
 
     async def close(self) -> None:
         await self._tasks.close()
@@ -79,8 +83,15 @@ class PublicAddress:
         self._tunnel_url = url
         self._on_tunnel(url)
         log.info("tunnel.url", url=url)
-        if self._tell is not None and url is not None and self._configured is None:
+        if url is None or self._configured is not None:
+            return
+        if self._tell is not None:
             self._tasks.spawn(self._announce(self._tell, url), "public url")
+        if self._try is not None:
+            self._tasks.spawn(self._probe(self._try, url), "probe")
+
+    async def _probe(self, probe: Callable[[str], Awaitable[None]], url: str) -> None:
+        await probe(url)
 
     async def _announce(self, tell: Tell, url: str) -> None:
         try:

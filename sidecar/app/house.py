@@ -19,6 +19,7 @@ from sidecar.app.address import PublicAddress
 from sidecar.app.carriers import carrier_of, unsupported
 from sidecar.app.lockfile import Running, remove_lock, write_lock
 from sidecar.app.port_owner import DoorTaken
+from sidecar.app.probe import Probe
 from sidecar.app.settings import settings_of
 from sidecar.app.token import RpcToken, take_token
 from sidecar.config import Config, Loaded, store_path
@@ -93,6 +94,7 @@ class House:
         self._carrier: Carrier | None = None
         self._listener: Listener | None = None
         self._address: PublicAddress | None = None
+        self._probe: Probe | None = None
         self._websocket: WebSocketDoor | None = None
 
     # -- opening ----------------------------------------------------------------------------------
@@ -110,8 +112,8 @@ class House:
             await self._open_listener(config, inbound)
         await self._open_websocket(config)
         services = self._services(loaded, engine)
-        if self._address is not None:
-            self._address.follow(engine.tell)
+        if self._address is not None and self._probe is not None:
+            self._address.follow(engine.tell, self._probe.run)
         self.server.open(journal, handlers(services), self._ready_params(config, journal))
         log.info("sidecar.ready", provider=config.provider, webhook_url=self._doors.webhook_url)
         self._tasks.spawn(restore.run(), "restore")
@@ -165,6 +167,7 @@ class House:
         self._address = PublicAddress(
             config.public_url, _tunnel(config, self.clock), listener.set_public_url
         )
+        self._probe = Probe(config, listener.probe)
         await self._address.open(port)
 
     async def _open_websocket(self, config: Config) -> None:
@@ -238,6 +241,8 @@ class House:
         checks.append(Check("store", "ok", f"The store is {self._store_path}.", key="store"))
         if self._address is not None:
             checks += self._address.checks()
+        if self._probe is not None:
+            checks += self._probe.checks()
         if self._doors.webhook_url is not None:
             checks.append(
                 Check("listener", "ok", f"The webhook listener is {self._doors.webhook_url}.")

@@ -25,6 +25,7 @@ from sidecar.ingress.messages import (
     response_of,
     target_of,
 )
+from sidecar.ingress.probe import ProbeWatch
 from sidecar.ingress.replay import Replays
 from sidecar.ingress.sockets import BACKLOG, affordable, bind
 from sidecar.ingress.trust.public_url import PublicUrls
@@ -65,6 +66,7 @@ class Listener:
         self._limits = limits or Limits()
         self._counters = counters
         self.urls = PublicUrls(config)
+        self.probe = ProbeWatch()
         signatures = Signatures(config, carrier, self.urls, store, clock, counters)
         self._places = Places(self._limits)
         replays = Replays(carrier.name, store, clock, counters)
@@ -135,6 +137,7 @@ class Listener:
     async def _route(self, request: BaseRequest) -> StreamResponse:
         target = target_of(request)
         path = plain_path(target.partition("?")[0])
+        self.probe.look(request, path)
         if path == self._webhook_path:
             require_method(request, "POST")
             return response_of(await self._webhook(request, target))
