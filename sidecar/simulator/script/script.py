@@ -18,8 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# PyYAML ships no types and its stubs are not among our dependencies.
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from sidecar.errors import ConfigError
 from sidecar.simulator.quirks import Quirks

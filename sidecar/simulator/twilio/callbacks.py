@@ -11,6 +11,8 @@ from sidecar.simulator.twilio.leg import Leg, rfc2822
 from sidecar.simulator.twilio.postman import UNREACHABLE, Delivery, Hook, Postman
 from sidecar.tasks import TaskSet
 
+LATE_MS = 60_000
+
 
 class Callbacks:
     """Tells the events that were asked for, each to `hook`."""
@@ -34,6 +36,7 @@ class Callbacks:
         self._held_back: list[tuple[str, Mapping[str, str]]] = []
         self._queue: asyncio.Queue[tuple[str, Mapping[str, str]]] = asyncio.Queue()
         self._tasks = TaskSet()
+        self._late = TaskSet()
 
     def start(self) -> None:
         self._tasks.spawn(self._run(), "simulator.callbacks")
@@ -59,11 +62,12 @@ class Callbacks:
         await self._queue.join()
         for event, params in self._take_held_back():
             await self._bring(event, params)
-        while len(self._tasks) > 1:
-            await self._pace.sleep(0.01)
+        while len(self._late):
+            await self._late.settle(LATE_MS)
 
     async def close(self) -> None:
         await self._tasks.close()
+        await self._late.close()
 
     async def _run(self) -> None:
         while True:
@@ -78,7 +82,7 @@ class Callbacks:
             case Fate.MISSING:
                 self._timeline.add(Kind.CARRIER, f"the callback {event} is not sent (quirk)")
             case Fate.LATE:
-                self._tasks.spawn(self._later(event, params, quirk.late_s), "simulator.late")
+                self._late.spawn(self._later(event, params, quirk.late_s), "simulator.late")
             case Fate.REORDERED if not self._held_back:
                 self._held_back.append((event, params))
             case Fate.DOUBLED:

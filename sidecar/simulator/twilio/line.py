@@ -196,7 +196,7 @@ class Line:
 
     async def _life(self) -> None:
         if self._create is None:
-            self._move("ringing")
+            self._advance("ringing", "ringing")
             self._meet()
             await self._talk({"StirVerstat": "TN-Validation-Passed-A"})
             return
@@ -221,8 +221,7 @@ class Line:
         if plan.pickup is Pickup.FAILED:
             self._end("failed")
             return False
-        self._move("ringing")
-        self._tell("ringing", "ringing")
+        self._advance("ringing", "ringing")
         if plan.pickup is Pickup.NO_ANSWER or plan.ring_s > timeout_s:
             await self.pace.sleep(timeout_s)
             self._end("no-answer")
@@ -233,8 +232,7 @@ class Line:
         return plan.pickup.answers
 
     def _pick_up(self, time_limit_s: int = 14_400) -> None:
-        self._move("in-progress")
-        self._tell("answered", "in-progress")
+        self._advance("in-progress", "answered")
         self._tasks.spawn(self._limit(time_limit_s), "simulator.limit")
 
     def _meet(self) -> None:
@@ -284,6 +282,12 @@ class Line:
         await self.pace.sleep(seconds)
         self.timeline.add(Kind.CARRIER, "ends the call: its time limit has passed")
         self._end("completed")
+
+    def _advance(self, status: str, event: str) -> None:
+        """Another status, unless somebody ended the call in this very moment."""
+        if not self.is_over:
+            self._move(status)
+            self._tell(event, status)
 
     def _move(self, status: str) -> None:
         self.leg.to(status, self.pace.now_ms())
