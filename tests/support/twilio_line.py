@@ -206,7 +206,7 @@ class FarEnd:
         words = []
         for verb in self.verbs:
             words += [part.text or "" for part in verb.iter("Say")]
-            if verb.tag == "Gather":
+            if verb.tag in ("Gather", "Redirect"):
                 break
         if words:
             self.heard.append(" ".join(words))

@@ -6,7 +6,6 @@ It knows what may be repeated and what an error means; which document is sent is
 import base64
 import json
 import random
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
@@ -14,9 +13,6 @@ from enum import IntEnum
 from typing import Any
 from urllib.parse import quote, urlencode
 
-import structlog
-
-from sidecar.call.model import Call
 from sidecar.config import Twilio
 from sidecar.errors import CarrierError, Problem
 from sidecar.ports import Clock
@@ -28,14 +24,7 @@ BACKOFF_MS = 300
 BUSY_BACKOFF_MS = 1_000
 RETRY_AFTER_MAX_MS = 8_000
 LIST_SIZE = 50
-LOOK_AGAIN_MS = (500, 1_500, 3_500, 6_500, 10_500, 15_000)
-"""When a call is looked for whose create answer was lost; after an error of Twilio's own, which
-hardly ever hides a call, only the first three times."""
-CLOCK_SLACK_MS = 2_000
-REMEMBERED = 1_000
 TEXT_MAX = 500
-
-log = structlog.get_logger()
 
 Fields = Sequence[tuple[str, str]]
 
@@ -178,64 +167,6 @@ class TwilioClient:
         """Twice as long each time, and never quite as long as somebody else's."""
         whole_ms = first_ms * 2 ** (attempt - 1)
         return int(whole_ms * (0.5 + self._jitter() / 2))
-
-
-class Dialler:
-    """Creates calls. One whose answer was lost is looked for, and never created again."""
-
-    def __init__(self, client: TwilioClient, clock: Clock) -> None:
-        self._client = client
-        self._clock = clock
-        self._owners: OrderedDict[str, str] = OrderedDict()
-        self._legs: OrderedDict[str, str] = OrderedDict()
-
-    def found(self, call_id: str, leg_id: str) -> None:
-        """A callback that bears our id has told which call is Twilio's."""
-        for known, key, value in ((self._owners, leg_id, call_id), (self._legs, call_id, leg_id)):
-            known[key] = value
-            if len(known) > REMEMBERED:
-                known.popitem(last=False)
-
-    async def dial(self, call: Call, fields: Fields) -> str:
-        try:
-            leg_id = await self._client.create(fields)
-        except MaybeCreated as error:
-            log.warning("dial.answer_lost", call_id=call.call_id, reason=error.problem.message)
-            leg_id = await self._look(call, error)
-        self.found(call.call_id, leg_id)
-        return leg_id
-
-    async def _look(self, call: Call, lost: MaybeCreated) -> str:
-        """Ask for the call until it shows up or there is no more hope; then the error is final."""
-        since_ms = self._clock.now_ms()
-        for after_ms in LOOK_AGAIN_MS[: 3 if lost.answered else None]:
-            await self._clock.sleep_until(since_ms + after_ms)
-            try:
-                leg_id = await self.find(call)
-            except CarrierError as error:
-                log.warning("dial.look_failed", call_id=call.call_id, reason=error.problem.message)
-                continue
-            if leg_id is not None:
-                return leg_id
-        raise lost
-
-    async def find(self, call: Call) -> str | None:
-        """Twilio's id of the call: told by a callback, else that of the first call with our numbers
-        that was created since and is nobody else's."""
-        told = self._legs.get(call.call_id)
-        if told is not None:
-            return told
-        # Twilio's dates have no fractions of a second.
-        since_ms = call.started_at_ms - CLOCK_SLACK_MS
-        candidates = [
-            leg
-            for leg in await self._client.list(call.from_number, call.to_number)
-            if leg.direction == "outbound-api"
-            and self._owners.get(leg.leg_id, call.call_id) == call.call_id
-            and (not leg.is_over if leg.created_at_ms is None else leg.created_at_ms >= since_ms)
-        ]
-        # They are listed newest first.
-        return candidates[-1].leg_id if candidates else None
 
 
 class _Busy(CarrierError):

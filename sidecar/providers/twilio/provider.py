@@ -51,7 +51,8 @@ from sidecar.ports import (
 )
 from sidecar.providers.http import Http
 from sidecar.providers.twilio import signature, twiml, wire
-from sidecar.providers.twilio.client import Dialler, Leg, NotInProgress, Repeat, TwilioClient
+from sidecar.providers.twilio.client import Leg, NotInProgress, Repeat, TwilioClient
+from sidecar.providers.twilio.dialling import Dialler
 from sidecar.providers.twilio.handed import BY_ITSELF, Handed
 from sidecar.providers.twilio.wire import Kind, Links
 from sidecar.tasks import TaskSet
@@ -111,7 +112,7 @@ class TwilioCarrier:
         callback = wire.read(request)
         call_id = callback.call_id
         if call_id is not None and callback.kind is not Kind.BRIDGE:
-            self._dialler.found(call_id, callback.leg_id)
+            self._dialler.told(call_id, callback.leg_id)
         reading = wire.parse(callback, now_ms, self._handed.playing(call_id or ""))
         if reading.unknown is not None:
             log.warning("twilio.unknown", kind=callback.kind, value=reading.unknown[:40])
@@ -125,7 +126,8 @@ class TwilioCarrier:
         refused: str | None = None,
         say: str | None = None,
     ) -> HttpAnswer:
-        kind = wire.read(request).kind
+        callback = wire.read(request)
+        kind = callback.kind
         self._seen_url = request.public_url.partition("?")[0] or self._seen_url
         if kind in wire.UNHEEDED:
             if call is not None:
@@ -138,10 +140,16 @@ class TwilioCarrier:
         elif call.call_id in self._pushing:
             body = twiml.wait_document(call, self._links())
         else:
-            view = self._view(call)
-            self._handed.over(call, view.key)
-            body = view.document
+            body = self._next_document(call, callback.query.get("said"))
         return HttpAnswer(body=body, content_type=XML)
+
+    def _next_document(self, call: Call, said: str | None) -> str:
+        waiting = twiml.after_message(call, said, self._links(), self._clock.now_ms())
+        if waiting is not None:
+            return waiting
+        view = self._view(call)
+        self._handed.over(call, view.key)
+        return view.document
 
     def _after_unheeded(self, call: Call, kind: Kind | None) -> None:
         """Twilio does not run our answer to this callback: what it would have said is pushed,
@@ -191,6 +199,11 @@ class TwilioCarrier:
     async def _dial(self, call: Call) -> Sequence[Event]:
         fields = twiml.dial_fields(call, self._links(), self._voice(call))
         leg_id = await self._dialler.dial(call, fields)
+        if self._message(call) is not None and self._report is not None:
+            watching = self._dialler.watch(
+                call, leg_id, lambda: self._handed.playing(call.call_id), self._report
+            )
+            self._tasks.spawn(watching, f"watch {call.call_id}")
         return (Dialed(self._clock.now_ms(), leg_id),)
 
     async def _take_up(self, call: Call) -> Sequence[Event]:

@@ -37,6 +37,8 @@ MAX_RING_S = 600
 GRACE_S = 30
 """The call's time limit at Twilio is for the case that we are gone when it should end."""
 DETECTION_S = 30
+MACHINE_MS = 28_000
+"""How long a message waits for word of a machine: a voice may be silent for 30 s, not longer."""
 STATUS_EVENTS = ("initiated", "ringing", "answered", "completed")
 
 _HEADER = '<?xml version="1.0" encoding="UTF-8"?>'
@@ -113,12 +115,13 @@ def refusal_document(reason: str, say: str | None, voice: Voice) -> str:
 def message_document(call: Call, voice: Voice) -> str | None:
     """A notify call's message for the request that creates the call, so that hearing it depends on
     no webhook; None when it cannot go that way."""
-    text = speakable(call.greeting or "")
-    outbound_notify = call.direction is Direction.OUTBOUND and call.mode is Mode.NOTIFY
     delay_ms = call.limits.notify_hangup_ms
-    if not (outbound_notify and text) or call.dtmf_sequence or call.streaming:
+    if call.mode is not Mode.NOTIFY or call.direction is not Direction.OUTBOUND or call.streaming:
         return None
     if call.detection is Detection.LEAVE_MESSAGE or delay_ms > BY_ITSELF_DELAY_MS:
+        return None
+    text = speakable(call.greeting or "")
+    if not text or call.dtmf_sequence:
         return None
     document = _document([*_say(text, voice), *_pause(math.ceil(delay_ms / 1_000)), _hangup()])
     return document if len(document) <= INLINE_CHARS else None
@@ -210,6 +213,18 @@ def update_fields(view: View, call: Call, links: Links) -> list[tuple[str, str]]
     return [("Url", links.to(Kind.HOLD, call.call_id)), ("Method", "POST")]
 
 
+def after_message(call: Call, said: str | None, links: Links, now_ms: int) -> str | None:
+    """What follows a message that was `said`: a wait until it is known who heard it, and then the
+    word that it was said; None when the call has moved on."""
+    if call.saying is None or call.cutting or call.saying.utterance_id != said:
+        return None
+    answered_at_ms = call.answered_at_ms or 0
+    if _may_be_a_machine(call) and now_ms < answered_at_ms + MACHINE_MS:
+        again = links.to(Kind.HOLD, call.call_id, said=said)
+        return _document([*_pause(1), _redirect(again)])
+    return _document([_redirect(_spoken_link(call, links))])
+
+
 # -- parts ----------------------------------------------------------------------------------------
 
 
@@ -218,9 +233,10 @@ def _speaking(call: Call, links: Links, voice: Voice) -> list[Element]:
     said = call.saying
     assert said is not None
     words = _say(said.text, voice)
+    if _may_be_a_machine(call):
+        return [*words, _redirect(links.to(Kind.HOLD, call.call_id, said=said.utterance_id))]
     if not _caller_is_next(call):
-        spoken = links.to(Kind.SPOKEN, call.call_id, u=said.utterance_id, turn=said.turn)
-        return [*words, _redirect(spoken)]
+        return [*words, _redirect(_spoken_link(call, links))]
     awaited = call.waiter is not None or call.agent_online
     silence_s = UNAWAITED_SILENCE_S
     more: dict[str, str | int] = {"u": said.utterance_id}
@@ -237,6 +253,21 @@ def _speaking(call: Call, links: Links, voice: Voice) -> list[Element]:
         return [*words, gather, after]
     gather.extend(words)
     return [gather, after]
+
+
+def _may_be_a_machine(call: Call) -> bool:
+    """Whether a message may have been said to a machine that has not been recognised yet, and will
+    want it again after its beep: then the call must not end before that."""
+    said = call.saying
+    unknown = call.detection is Detection.LEAVE_MESSAGE and call.machine is None
+    first = said is not None and said.origin is Origin.MESSAGE and not said.end_after
+    return unknown and first and call.mode is Mode.NOTIFY and not call.queue
+
+
+def _spoken_link(call: Call, links: Links) -> str:
+    said = call.saying
+    assert said is not None
+    return links.to(Kind.SPOKEN, call.call_id, u=said.utterance_id, turn=said.turn)
 
 
 def _caller_is_next(call: Call) -> bool:

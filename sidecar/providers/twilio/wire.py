@@ -184,7 +184,8 @@ def parse(callback: Callback, now_ms: int, playing: Playing | None) -> Reading:
         events.append(LegEnded(now_ms, ENDED[callback.status]))
     leg = _new_leg(callback)
     if not events:
-        return Reading((_about(callback, None, 0, leg),), unknown)
+        meaningless = unknown is not None and callback.kind in UNHEEDED
+        return Reading(() if meaningless else (_about(callback, None, 0, leg),), unknown)
     return Reading(
         tuple(_about(callback, event, place, leg) for place, event in enumerate(events)), unknown
     )

@@ -1,23 +1,20 @@
 """Twilio's REST interface: hosts, credentials, what is repeated, and what its errors mean."""
 
 import asyncio
-from collections.abc import Coroutine
 from typing import Any
 
 import pytest
 
 from sidecar.config import Twilio
-from sidecar.errors import CarrierError
 from sidecar.providers.http import Http
 from sidecar.providers.twilio.client import (
-    Dialler,
     MaybeCreated,
     NotInProgress,
     Repeat,
     TwilioClient,
 )
-from tests.support.calls import a_draft
 from tests.support.clock import ManualClock
+from tests.support.twilio_bench import Bench
 from tests.support.twilio_rest import (
     ACCOUNT,
     TOKEN,
@@ -31,39 +28,6 @@ from tests.support.twilio_rest import (
 
 CREATE = (("To", "+15550001111"), ("From", "+15550000000"), ("Url", "https://voice.example.test/"))
 SAY = (("Twiml", '<?xml version="1.0"?><Response/>'),)
-
-
-class Bench:
-    """A client on a manual clock and a Twilio in memory."""
-
-    def __init__(self, **settings: Any) -> None:
-        self.clock = ManualClock()
-        self.rest = TwilioRest(self.clock.now_ms)
-        members = {"accountSid": ACCOUNT, "authToken": TOKEN, **settings}
-        self.client = TwilioClient(
-            Twilio.model_validate(members), MemoryHttp(self.rest), self.clock, lambda: 1.0
-        )
-        self.dialler = Dialler(self.client, self.clock)
-        self.began_ms = self.clock.now_ms()
-
-    async def run(self, work: Coroutine[Any, Any, Any]) -> Any:
-        """The outcome of `work`, with as much time as it takes to wait."""
-        task = asyncio.ensure_future(work)
-        async with asyncio.timeout(5):
-            while not task.done():
-                await asyncio.sleep(0)
-                if not task.done() and (at_ms := self.clock.next_ms()) is not None:
-                    self.clock.set(at_ms)
-        return task.result()
-
-    async def fails(self, work: Coroutine[Any, Any, Any]) -> CarrierError:
-        with pytest.raises(CarrierError) as refused:
-            await self.run(work)
-        return refused.value
-
-    @property
-    def waited_ms(self) -> int:
-        return self.clock.now_ms() - self.began_ms
 
 
 def busy(retry_after: str | None = None) -> Trouble:
@@ -242,64 +206,6 @@ async def test_jitter_halves_a_pause_at_most() -> None:
     bench.rest.troubles.append(Trouble("refused"))
     await bench.run(client.create(CREATE))
     assert bench.waited_ms == 150
-
-
-# -- a create whose answer was lost ---------------------------------------------------------------
-
-CALL = a_draft(started_at_ms=ManualClock().now_ms())
-
-
-def dial(bench: Bench) -> Coroutine[Any, Any, str]:
-    fields = (("To", CALL.to_number), ("From", CALL.from_number), ("Url", "https://x.test/"))
-    return bench.dialler.dial(CALL, fields)
-
-
-async def test_a_lost_answer_is_looked_up_and_the_call_found() -> None:
-    bench = Bench()
-    bench.rest.add_leg(
-        Asked("POST", "", [("To", CALL.to_number), ("From", CALL.from_number)]),
-        date_created="Sun, 22 Nov 2020 09:15:02 +0000",
-    )
-    bench.rest.troubles.append(Trouble("lost"))
-    leg_id = await bench.run(dial(bench))
-    assert leg_id == list(bench.rest.calls)[-1]
-    assert len(bench.rest.created) == 1
-
-
-async def test_a_call_that_is_not_found_in_15_s_is_not_dialled_again() -> None:
-    bench = Bench()
-    bench.rest.troubles.append(Trouble("hang"))
-    failure = await bench.fails(dial(bench))
-    assert (failure.problem.kind, failure.problem.retryable) == ("carrierUnavailable", False)
-    assert bench.waited_ms == 15_000
-    assert bench.rest.created == []
-
-
-async def test_after_an_error_of_twilios_own_the_search_is_short() -> None:
-    bench = Bench()
-    bench.rest.troubles += [Trouble(status=500), Trouble(status=403, body="{}")]
-    await bench.fails(dial(bench))
-    assert bench.waited_ms == 3_500
-
-
-async def test_a_callback_that_bears_our_id_ends_the_search() -> None:
-    bench = Bench()
-    bench.rest.troubles.append(Trouble("hang"))
-    bench.dialler.found(CALL.call_id, "CA7")
-    assert await bench.run(dial(bench)) == "CA7"
-    assert bench.waited_ms == 500
-
-
-async def test_a_leg_of_another_call_is_never_taken() -> None:
-    bench = Bench()
-    numbers = Asked("POST", "", [("To", CALL.to_number), ("From", CALL.from_number)])
-    theirs = bench.rest.add_leg(numbers)["sid"]
-    bench.dialler.found("another call", theirs)
-    bench.rest.add_leg(numbers, direction="outbound-dial")
-    bench.rest.add_leg(numbers, date_created=None, status="completed")
-    assert await bench.run(bench.dialler.find(CALL)) is None
-    ours = bench.rest.add_leg(numbers, date_created="soon")["sid"]
-    assert await bench.run(bench.dialler.find(CALL)) == ours
 
 
 # -- where requests go ----------------------------------------------------------------------------

@@ -92,6 +92,17 @@ async def test_the_poll_notices_what_no_callback_told(tmp_path: Path) -> None:
         assert world.rest.updates(far.leg_id) == []
 
 
+async def test_a_message_without_any_callback_does_not_seem_unanswered(world: TwilioWorld) -> None:
+    far = await world.leg("Your taxi is here.", mode=Mode.NOTIFY)
+    far.leg["status"] = "in-progress"
+    await world.passes(12_000)
+    assert (await world.story(far.call_id))[-1] == "speaking"
+    far.leg.update(status="completed", duration="6")
+    await world.passes(40_000)
+    assert await far.utterances() == [("played", "Your taxi is here.")]
+    assert (await far.final())["reason"] == "hangup-bot"
+
+
 async def test_the_poll_asks_for_conversations_too(tmp_path: Path) -> None:
     async with TwilioWorld(tmp_path, limits=limits(ring_ms=200_000)) as world:
         far = await world.leg(mode=Mode.CONVERSATION)
@@ -203,3 +214,47 @@ async def test_a_person_hears_no_more_of_it(tmp_path: Path) -> None:
         await amd(far, "human")
         assert (await world.call(far.call_id)).machine == "human"
         assert world.rest.updates(far.leg_id) == []
+
+
+async def test_a_notify_message_is_left_after_a_greeting_longer_than_it(tmp_path: Path) -> None:
+    async with TwilioWorld(tmp_path, detection=Detection.LEAVE_MESSAGE) as world:
+        far = await world.leg("Please call back.", mode=Mode.NOTIFY)
+        await far.picks_up()
+        assert far.shape == ["Say", "Redirect"]
+        await far.hears_out()
+        for _ in range(10):
+            await world.passes(1_000)
+            assert far.shape == ["Pause", "Redirect"]
+            await far.hears_out()
+        await amd(far, "machine_end_beep")
+        far.take_push()
+        await far.hears_out()
+        assert far.heard == ["Please call back."] * 2
+        assert (await far.final())["reason"] == "voicemail"
+
+
+async def test_a_person_hears_a_message_once_and_is_let_go(tmp_path: Path) -> None:
+    async with TwilioWorld(tmp_path, detection=Detection.LEAVE_MESSAGE) as world:
+        far = await world.leg("Please call back.", mode=Mode.NOTIFY)
+        await far.picks_up()
+        await far.hears_out()
+        await amd(far, "human")
+        await far.hears_out()
+        assert far.shape == ["Redirect"]
+        await far.hears_out()
+        assert far.shape == ["Pause", "Hangup"]
+        await world.passes(3_000)
+        assert (await far.final())["reason"] == "hangup-bot"
+        assert await far.utterances() == [("played", "Please call back.")]
+
+
+async def test_nobody_waits_for_ever_for_word_of_a_machine(tmp_path: Path) -> None:
+    async with TwilioWorld(tmp_path, detection=Detection.LEAVE_MESSAGE) as world:
+        far = await world.leg("Please call back.", mode=Mode.NOTIFY)
+        await far.picks_up()
+        await far.hears_out()
+        await world.passes(28_000)
+        await far.hears_out()
+        assert far.shape == ["Redirect"]
+        await far.hears_out()
+        assert (await far.utterances())[0][0] == "played"

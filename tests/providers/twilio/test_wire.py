@@ -97,8 +97,7 @@ def test_each_status_means_what_twilio_says(status: str, expected: list[object])
 
 def test_an_unknown_status_is_told_and_final_of_nothing() -> None:
     found = reading("status", {**STATUS, "CallStatus": "on-fire"})
-    assert [news.event for news in found.news] == [None]
-    assert found.unknown == "on-fire"
+    assert (found.news, found.unknown) == ((), "on-fire")
 
 
 def test_news_are_about_our_call_and_twilios_leg() -> None:
@@ -306,8 +305,7 @@ def test_who_answered(answered_by: str, result: str, beep: bool) -> None:
 
 def test_somebody_unheard_of_is_nobody() -> None:
     found = reading("amd", {"CallSid": LEG, "AnsweredBy": "parrot"})
-    assert [news.event for news in found.news] == [None]
-    assert found.unknown == "parrot"
+    assert (found.news, found.unknown) == ((), "parrot")
 
 
 # -- anything -------------------------------------------------------------------------------------
@@ -362,7 +360,7 @@ def test_anything_is_read_or_refused(
         found = parse(read(asked), NOW_MS, PROMPT)
     except CarrierError:
         return
-    assert found.news
+    assert found.news or found.unknown is not None
 
 
 def test_an_address_says_what_it_is_for_and_never_twice_the_same() -> None:
