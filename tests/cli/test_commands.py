@@ -26,6 +26,8 @@ CONTRACT = {
     "latency": "--last --file",
     "setup": "",
     "smoke": "--to --message --mode --yes",
+    "expose": "--mode --path --port --serve-path",
+    "simulate": "--carrier --target",
     "schema": "--out --check",
     "import": "",
 }

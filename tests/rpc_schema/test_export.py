@@ -229,7 +229,8 @@ def test_optional_members_have_neither_null_branch_nor_null_default() -> None:
 def test_only_ready_may_hold_null() -> None:
     null = {"type": "null"}
     assert {name for name, _, inner in members() if null in inner.get("anyOf", [])} == {
-        "SidecarReady"
+        "SidecarReady",
+        "WebSocketDoor",
     }
 
 

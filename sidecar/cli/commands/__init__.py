@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from sidecar import __version__
-from sidecar.cli.commands import calling, keeping, looking, talking
+from sidecar.cli.commands import calling, keeping, looking, outside, talking
 from sidecar.cli.commands.serve import serve
 
 app = typer.Typer(
@@ -50,6 +50,8 @@ for _name, _command, _panel in (
     ("history", looking.history, "Look"),
     ("tail", looking.tail, "Look"),
     ("latency", looking.latency, "Look"),
+    ("expose", outside.expose, "Outside"),
+    ("simulate", outside.simulate, "Outside"),
     ("schema", keeping.schema, "Files"),
     ("import", keeping.import_calls, "Files"),
 ):

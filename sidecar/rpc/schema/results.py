@@ -25,7 +25,7 @@ class WebSocketDoor(WireModel):
     """Where other clients may connect."""
 
     url: str
-    token_file: str
+    token_file: str | None = Field(description="null when the token came from the environment")
 
 
 class SidecarReady(WireModel):
