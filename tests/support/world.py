@@ -51,6 +51,7 @@ class World:
         self.ids = itertools.count(1)
         self._agent_from_the_start = agent
         self._asked: list[asyncio.Task[Any]] = []
+        self._reports: set[asyncio.Task[Any]] = set()
 
     async def __aenter__(self) -> "World":
         await self._start()
@@ -187,8 +188,15 @@ class World:
 
     async def happens(self, call_id: str, kind: Any, *values: Any, **members: Any) -> None:
         """The carrier reports an event of its own accord."""
+        await self.happens_soon(call_id, kind, *values, **members)
+        assert not self._reports, "the report has not been taken"
+
+    async def happens_soon(self, call_id: str, kind: Any, *values: Any, **members: Any) -> None:
+        """As `happens`, but nobody waits until it is stored."""
         event: Event = kind(self.clock.now_ms(), *values, **members)
-        await self.engine.submit(call_id, event)
+        report = self.do(self.engine.submit(call_id, event))
+        self._reports.add(report)
+        report.add_done_callback(self._reports.discard)
         await self.idle()
 
     def incoming(self, leg: str = "leg-1", caller: str = THEIRS, **news: Any) -> News:

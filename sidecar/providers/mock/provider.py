@@ -156,7 +156,7 @@ class MockCarrier:
 
         async def tell(event: Event) -> None:
             if self._report is not None and call_id in self._lines:
-                if isinstance(event, LegEnded):
+                if isinstance(event, LegEnded | TransferDone):
                     del self._lines[call_id]
                 await self._report(call_id, event)
 

@@ -1,6 +1,7 @@
 """The far end of a mock call: it rings, answers, hears, speaks and hangs up in its own time."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -166,6 +167,7 @@ async def test_it_takes_digits_and_transfers(phone: Make) -> None:
     await line.do(Transfer("+15550002222", 60))
     await line.settle()
     assert line.story[-1][1] == "TransferDone"
+    assert not (await line.carrier.leg_status(line.call)).alive, "it is not ours any more"
 
 
 async def test_it_is_alive_as_long_as_its_line_is(phone: Make) -> None:
@@ -191,6 +193,13 @@ async def test_we_pick_up_when_it_calls_us(phone: Make) -> None:
     await line.do(Answer())
     await line.passes(700)
     assert line.story == [(700, "Answered"), (700, "LineLive")]
+
+
+async def test_a_call_that_was_ended_from_outside_leaves_no_line(phone: Make) -> None:
+    line = await live(phone)
+    request = line.posted({"type": "call.ended", "providerCallId": "x"})
+    line.carrier.document(replace(line.call, state=State.ENDED), request)
+    assert not (await line.carrier.leg_status(line.call)).alive
 
 
 async def test_closing_in_the_middle_of_everything_is_quiet(phone: Make) -> None:
