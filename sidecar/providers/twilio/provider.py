@@ -195,6 +195,8 @@ class TwilioCarrier:
                 return await self._hang_up(call)
             case Poll():
                 return await self._poll(call)
+            case _:
+                raise TypeError(type(effect).__name__)
 
     async def _dial(self, call: Call) -> Sequence[Event]:
         fields = twiml.dial_fields(call, self._links(), self._voice(call))
@@ -282,8 +284,8 @@ class TwilioCarrier:
             self._pushing.discard(call_id)
 
     async def _deliver(self, call: Call) -> Sequence[Event]:
-        leg_id = _leg_of(call)
-        for delay_ms in (*PUSH_AGAIN_MS, None):
+        leg_id, pauses_ms = _leg_of(call), iter(PUSH_AGAIN_MS)
+        while True:
             view = self._view(call)
             fields = twiml.update_fields(view, call, self._links())
             try:
@@ -292,13 +294,13 @@ class TwilioCarrier:
                 leg = await self._client.fetch(leg_id)
                 if leg is None or leg.is_over:
                     return self._over(call, leg)
-                if delay_ms is None:
+                pause_ms = next(pauses_ms, None)
+                if pause_ms is None:
                     raise CarrierError(error.problem) from error
-                await self._clock.sleep_until(self._clock.now_ms() + delay_ms)
+                await self._clock.sleep_until(self._clock.now_ms() + pause_ms)
             else:
                 self._handed.over(call, view.key)
-                break
-        return ()
+                return ()
 
     def _view(self, call: Call) -> twiml.View:
         return twiml.view(call, self._links(), self._voice(call), self._clock.now_ms())

@@ -178,7 +178,7 @@ def parse(callback: Callback, now_ms: int, playing: Playing | None) -> Reading:
             return _bridge(callback, now_ms)
         case Kind.MACHINE:
             unknown = _machine(callback, now_ms, events)
-        case None:
+        case _:
             unknown = callback.query.get("type")
     if callback.kind not in UNHEEDED and callback.status in ENDED:
         events.append(LegEnded(now_ms, ENDED[callback.status]))

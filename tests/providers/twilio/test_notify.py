@@ -258,3 +258,30 @@ async def test_nobody_waits_for_ever_for_word_of_a_machine(tmp_path: Path) -> No
         assert far.shape == ["Redirect"]
         await far.hears_out()
         assert (await far.utterances())[0][0] == "played"
+
+
+async def test_late_doubled_and_swapped_callbacks_change_nothing(world: TwilioWorld) -> None:
+    far = await world.leg("Your taxi is here.", mode=Mode.NOTIFY)
+    await far.tells("in-progress")
+    await far.tells("ringing")
+    await far.tells("in-progress")
+    await far.hangs_up(8)
+    await far.hangs_up(8)
+    for status in ("ringing", "in-progress", "busy"):
+        await far.tells(status)
+    assert await world.story(far.call_id) == [
+        "initiated",
+        "answered",
+        "active",
+        "speaking",
+        "utterance",
+        "ended",
+    ]
+    assert (await far.final())["reason"] == "hangup-bot"
+
+
+async def test_an_end_that_overtakes_the_answer_still_tells_both(world: TwilioWorld) -> None:
+    far = await world.leg(mode=Mode.CONVERSATION)
+    await far.hangs_up(8)
+    await far.tells("in-progress")
+    assert await world.story(far.call_id) == ["initiated", "answered", "ended"]

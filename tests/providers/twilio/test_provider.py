@@ -7,8 +7,18 @@ from typing import Any
 import pytest
 
 from sidecar.call import events as ev
-from sidecar.call.effects import Answer, Clear, Dial, Listen, Say, SendDigits, Transfer
-from sidecar.call.model import Call, Detection, Mode, State
+from sidecar.call.effects import (
+    Answer,
+    Clear,
+    Dial,
+    Hangup,
+    Listen,
+    Poll,
+    Say,
+    SendDigits,
+    Transfer,
+)
+from sidecar.call.model import Call, Detection, EndReason, Mode, State
 from sidecar.config import Config
 from sidecar.errors import CarrierError
 from sidecar.ports import HttpRequest, InboundLeg
@@ -230,3 +240,55 @@ async def test_much_is_remembered_but_not_everything(tmp_path: Path) -> None:
         for number in range(1_100):
             handed.digits(Talk(a_draft(call_id=f"call-{number}")).call, 1)
         assert handed.playing(call.call_id) is None
+
+
+async def test_before_the_engine_is_there_nobody_is_told(tmp_path: Path) -> None:
+    bench = Bench()
+    draft = a_draft(detection=Detection.LEAVE_MESSAGE)
+    talk = bench.talk(draft).on(ev.Dialed, bench.leg["sid"]).on(ev.LineLive).all_said()
+    talk.on(ev.MachineDetected, "voicemail", beep=True)
+    bench.carrier.document(talk.call, bench.request("amd", AnsweredBy="machine_end_beep"))
+    async with asyncio.timeout(5):
+        while not bench.pushed:
+            await asyncio.sleep(0)
+    assert "Hello there." in bench.pushed[0]
+    await bench.carrier.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        ("queued", [ev.LegAlive]),
+        ("ringing", [ev.Ringing, ev.LegAlive]),
+        ("in-progress", [ev.Answered, ev.LegAlive]),
+    ],
+)
+async def test_the_poll_says_what_twilio_says(status: str, expected: list[type]) -> None:
+    bench = Bench()
+    call = live(bench).call
+    bench.leg["status"] = status
+    found = await bench.carrier.perform(call, Poll())
+    assert [type(event) for event in found] == expected
+
+
+async def test_the_poll_tells_why_a_call_has_ended() -> None:
+    bench = Bench()
+    talk = live(bench)
+    bench.leg["status"] = "busy"
+    assert await bench.carrier.perform(talk.call, Poll()) == (
+        ev.LegEnded(bench.clock.now_ms(), EndReason.BUSY),
+    )
+
+
+async def test_hanging_up_what_is_gone_is_done() -> None:
+    bench = Bench()
+    call = live(bench).call
+    bench.leg["status"] = "completed"
+    (ended,) = await bench.carrier.perform(call, Hangup())
+    assert isinstance(ended, ev.LegEnded)
+
+
+async def test_what_is_no_effect_is_a_mistake_of_ours() -> None:
+    bench = Bench()
+    with pytest.raises(TypeError):
+        await bench.carrier.perform(live(bench).call, "dance")  # type: ignore[arg-type]
