@@ -97,13 +97,32 @@ def test_speech_starts_at_the_first_complete_sentence() -> None:
 
 @pytest.mark.parametrize(
     "final",
-    ["It is nine. And it is late.", "It is nine. And it is late. ", None],
+    [
+        "It is nine. And it is late.",
+        "It is nine.\n\nAnd it is late. ",
+        "And it is late.",
+        "",
+        None,
+    ],
 )
 def test_a_final_text_that_repeats_the_stream_is_not_said_twice(final: str | None) -> None:
     talk, reply_id = asked()
-    talk.on(ev.ReplyGrew, reply_id, "It is nine. And it is late.")
+    talk.on(ev.ReplyGrew, reply_id, " It is nine. And it is late.")
     talk.on(ev.ReplyDone, reply_id, final).all_said()
     assert " ".join(talk.said[1:]) == "It is nine. And it is late."
+
+
+def test_a_final_text_that_goes_on_from_the_stream_is_said_too() -> None:
+    talk, reply_id = asked()
+    talk.on(ev.ReplyGrew, reply_id, "Let me look. ").on(ev.ReplyDone, reply_id, "It is nine.")
+    talk.all_said()
+    assert talk.said[1:] == ["Let me look.", "It is nine."]
+
+
+def test_a_final_text_stands_when_nothing_of_the_stream_was_said() -> None:
+    talk, reply_id = asked()
+    talk.on(ev.ReplyGrew, reply_id, "It is ni").on(ev.ReplyDone, reply_id, "Nine it is.")
+    assert talk.said[1:] == ["Nine it is."]
 
 
 def test_a_pause_in_the_stream_is_not_the_end_of_it() -> None:

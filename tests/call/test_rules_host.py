@@ -282,6 +282,11 @@ def test_a_farewell_is_said_before_the_end() -> None:
     assert len(talk.asked_for(Hangup)) == 1
 
 
+def test_a_farewell_with_nothing_to_say_is_an_end() -> None:
+    talk = a_talk().on(ev.HangupRequested, farewell=NOTHING_TO_SAY)
+    assert len(talk.asked_for(Hangup)) == 1
+
+
 # -- the wish itself ------------------------------------------------------------------------------
 
 

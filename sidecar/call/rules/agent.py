@@ -63,13 +63,17 @@ def reply_done(step: Step, event: ReplyDone) -> None:
 
 
 def _whole(reply: PendingReply, text: str) -> str:
-    """The final text may repeat the deltas or go on from them; what was said is not said twice."""
-    if not reply.received or text.startswith(reply.received[: reply.spoken]):
+    """The reply's text once it is complete. The final text may repeat what was streamed, repeat the
+    end of it, or go on from it; what was said is not said twice, and nothing is lost."""
+    said = reply.received[: reply.spoken]
+    if text.startswith(said):
         return text
-    already = reply.received.strip()
-    if text.strip().startswith(already):
-        return reply.received + text.strip()[len(already) :]
-    return reply.received
+    said_words, words = said.split(), text.split()
+    if words[: len(said_words)] == said_words:
+        return " ".join((said, *words[len(said_words) :]))
+    if " ".join(words) in " ".join(reply.received.split()):
+        return reply.received
+    return f"{reply.received} {text}"
 
 
 def _speak(step: Step, reply: PendingReply, *, final: bool) -> None:
