@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.process.harness import TO, Sidecar, configuration, sidecar
 
-KILLS = 10
+KILLS = 6
 CALLS = 12
 SEED = 20_240_917
 
@@ -144,7 +144,7 @@ def test_an_acknowledged_end_is_on_the_way_after_a_kill(tmp_path: Path) -> None:
 
 def test_a_kill_while_it_starts_or_migrates_leaves_a_usable_store(tmp_path: Path) -> None:
     dice = random.Random(SEED)
-    for _ in range(6):
+    for _ in range(4):
         with Sidecar(tmp_path, configuration()) as process:
             time.sleep(0.2 + dice.random() * 0.4)
             process.kill()

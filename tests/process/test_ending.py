@@ -282,7 +282,7 @@ def test_a_store_is_clean_after_a_drain(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_at_any_moment_of_the_start_is_a_clean_end(tmp_path: Path, number: int) -> None:
     """From the moment on in which it has taken its descriptors: before it nothing of ours runs."""
-    for step in range(5):
+    for step in range(4):
         with Sidecar(tmp_path / str(step), configuration()) as process:
             stdin = Path(f"/proc/{process.process.pid}/fd/0")
             wait_until(lambda stdin=stdin: stdin.readlink() == Path("/dev/null"), step=0.002)
@@ -294,10 +294,10 @@ def test_a_signal_at_any_moment_of_the_start_is_a_clean_end(tmp_path: Path, numb
 
 def test_a_signal_at_any_moment_of_the_end_changes_nothing(tmp_path: Path) -> None:
     """A stock Gateway closes the pipe and sends SIGTERM half a second later, or any time."""
-    for step in range(8):
+    for step in range(4):
         with sidecar(tmp_path) as process:
             process.end_input()
-            time.sleep(step * 0.02)
+            time.sleep(step * 0.04)
             process.signal(signal.SIGTERM)
             assert process.wait() == 0, step
             assert "Traceback" not in process.stderr_text

@@ -60,7 +60,7 @@ def test_secrets_may_come_from_the_environment_and_from_files(tmp_path: Path) ->
     config: dict[str, Any] = configuration(
         provider="twilio",
         fromNumber="${MY_NUMBER}",
-        publicUrl="https://voice.example.com/voice/webhook",
+        publicUrl="https://voice.invalid/voice/webhook",
         twilio={
             "accountSid": "AC" + "0" * 32,
             "authToken": {"source": "path", "id": str(tmp_path / "token")},

@@ -10,6 +10,7 @@ from typing import Any
 from tests.process.harness import (
     TO,
     TOKEN,
+    Peer,
     Sidecar,
     WebSocketPeer,
     checked_error,
@@ -70,15 +71,10 @@ def test_a_parent_that_stops_reading_blocks_nobody_and_loses_nothing(tmp_path: P
         ready = json.loads(stdout.readline())["params"]
         with WebSocketPeer(ready["ws"]["url"]) as other:
             other.ready()
-            other.call("events.subscribe", {"types": ["call.ended"]})
-            metadata = {"text": "x" * 16_000}
-            calls = 0
+            other.call("events.subscribe", {"types": ["call.ended", "call.utterance"]})
             # More than the pipe, the outgoing queue and what waits behind it hold together.
-            while calls < 500:
-                burst = [other.dial(metadata=metadata) for _ in range(20)]
-                for call_id in burst:
-                    other.hang_up(call_id)
-                calls += 20
+            for _ in range(10):
+                a_loud_burst(other)
             begun = time.monotonic()
             assert other.call("sidecar.ping")["pong"] is True
             assert time.monotonic() - begun < 1
@@ -91,6 +87,15 @@ def test_a_parent_that_stops_reading_blocks_nobody_and_loses_nothing(tmp_path: P
                 message = json.loads(stdout.readline())
                 seqs.append(message["params"]["seq"])
             assert seqs == list(range(1, last + 1))
+
+
+def a_loud_burst(peer: Peer) -> None:
+    """Twenty calls with long messages and much metadata: three quarters of a megabyte of events."""
+    wish: dict[str, Any] = {"message": "long " * 799, "metadata": {"text": "x" * 16_000}}
+    calls = [peer.dial(**wish) for _ in range(20)]
+    for call_id in calls:
+        peer.event("call.utterance", call_id)
+        peer.hang_up(call_id)
 
 
 def rss_mb(pid: int) -> float:
@@ -117,11 +122,8 @@ def test_a_websocket_client_that_does_not_read_is_cut_and_resumes(tmp_path: Path
             assert b"101" in deaf.recv(64)
             before = connections(process)
             assert before >= 2
-            metadata = {"text": "x" * 16_000}
-            for _ in range(40):
-                burst = [process.dial(metadata=metadata) for _ in range(20)]
-                for call_id in burst:
-                    process.hang_up(call_id)
+            for _ in range(20):
+                a_loud_burst(process)
                 if connections(process) < before:
                     break
             wait_until(lambda: connections(process) < before)

@@ -109,6 +109,15 @@ def test_a_configuration_that_is_no_json5_or_no_file(tmp_path: Path) -> None:
     assert b"Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("data", [b"\xff\xfe{}", b"{", b"[]", b"7"])
+def test_a_configuration_from_stdin_that_makes_no_sense(tmp_path: Path, data: bytes) -> None:
+    done = run_once(tmp_path, data, args=("--ws", "127.0.0.1:0", "--config", "-"))
+    assert done.returncode == 2
+    assert done.stdout == b""
+    assert b"Traceback" not in done.stderr
+    assert done.stderr.strip()
+
+
 def test_a_missing_variable_names_key_and_variable_and_no_value(tmp_path: Path) -> None:
     config = configuration(agentId="${NO_SUCH_NAME}", twilio={"authToken": "tok-98765"})
     text = refuses(tmp_path, config, 2)

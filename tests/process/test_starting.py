@@ -19,6 +19,7 @@ from tests.process.harness import (
     parsed,
     run_once,
     store_of,
+    wait_until,
 )
 
 STATUS = b'{"jsonrpc":"2.0","id":1,"method":"voicecall.status"}'
@@ -271,21 +272,20 @@ def test_stray_prints_children_and_c_libraries_never_reach_the_stream(tmp_path: 
 
 
 def test_the_token_is_not_left_for_children(tmp_path: Path) -> None:
-    site = tmp_path / "site"
+    site, look = tmp_path / "site", tmp_path / "look"
     site.mkdir()
     (site / "sitecustomize.py").write_text(
-        "import os, subprocess, sys, threading\n"
+        "import os, subprocess, sys, threading, time\n"
         "def look():\n"
+        f"    while not os.path.exists({str(look)!r}): time.sleep(0.02)\n"
         "    out = subprocess.run(['env'], capture_output=True, text=True).stdout\n"
         "    print('ENV', 'VOICECALL_RPC_TOKEN' in out, 'HOME=' in out, file=sys.stderr)\n"
-        "if 'serve' in sys.orig_argv:\n"
-        "    t = threading.Timer(2.5, look); t.daemon = True; t.start()\n"
+        "if 'serve' in sys.orig_argv: threading.Thread(target=look, daemon=True).start()\n"
     )
     env = {"PYTHONPATH": f"{site}:{Path(__file__).parents[2]}"}
     with Sidecar(tmp_path, configuration(), env=env) as sidecar:
         sidecar.ready()
-        deadline = time.time() + 10
-        while "ENV" not in sidecar.stderr_text and time.time() < deadline:
-            sidecar.call("sidecar.ping")
+        look.touch()
+        wait_until(lambda: "ENV" in sidecar.stderr_text)
         assert "ENV False True" in sidecar.stderr_text
         assert TOKEN not in sidecar.stderr_text

@@ -1,5 +1,6 @@
 """Every verb on the mock line: its result, its events in order, and each way it can be refused."""
 
+import socket
 import time
 from pathlib import Path
 from typing import Any
@@ -688,20 +689,30 @@ def test_a_provider_without_credentials_still_serves(tmp_path: Path) -> None:
         assert error.data["retryable"] is False
 
 
-def test_a_carrier_that_is_not_there_yet_is_unsupported_at_use(tmp_path: Path) -> None:
-    config: dict[str, Any] = {
-        "provider": "twilio",
-        "fromNumber": "+15557770000",
-        "publicUrl": "https://voice.example.com/voice/webhook",
-        "twilio": {"accountSid": "AC" + "0" * 32, "authToken": "secret-token-xyz"},
-    }
-    with sidecar(tmp_path, **config) as process:
-        assert process.ready()["provider"] == "twilio"
-        assert process.ready()["publicUrl"] == config["publicUrl"]
-        error = process.fails("voicecall.initiate", NOTIFY)
-        assert (error.code, error.kind) == (-32012, "unsupported")
-        assert process.call("voicecall.setup")["provider"] == "twilio"
-        assert "secret-token-xyz" not in process.stderr_text
+def test_a_carrier_that_nobody_can_reach_is_unavailable(tmp_path: Path) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        base_url = f"http://127.0.0.1:{closed.getsockname()[1]}"
+        config: dict[str, Any] = {
+            "provider": "twilio",
+            "fromNumber": "+15557770000",
+            "publicUrl": "https://voice.invalid/voice/webhook",
+            "twilio": {
+                "accountSid": "AC" + "0" * 32,
+                "authToken": "secret-token-xyz",
+                "baseUrl": base_url,
+            },
+        }
+        with sidecar(tmp_path, **config) as process:
+            assert process.ready()["provider"] == "twilio"
+            assert process.ready()["publicUrl"] == config["publicUrl"]
+            error = process.fails("voicecall.initiate", NOTIFY, timeout=30)
+            assert (error.code, error.kind) == (-32010, "carrierUnavailable")
+            assert error.data["retryable"] is True, "certainly no call was created"
+            ended = process.event("call.ended", error.data["callId"])
+            assert ended["reason"] == "failed"
+            assert process.types() == ["call.initiated", "call.ended"]
+            assert "secret-token-xyz" not in process.stderr_text
 
 
 def test_unknown_pairing_codes_are_not_found(line: Sidecar) -> None:
