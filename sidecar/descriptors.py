@@ -7,17 +7,19 @@ the front door's matter, in `rpc`.
 import fcntl
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 FIRST_PRIVATE_FD = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """Where the protocol reads and writes; neither is inherited by a child process."""
+    """Where the protocol reads and writes; neither is inherited by a child process. `parent_pid` is
+    whoever spawned us, read before that process has had much time to go."""
 
     stdin_fd: int
     stdout_fd: int
+    parent_pid: int = field(default_factory=os.getppid)
 
 
 def claim() -> Claimed:

@@ -96,6 +96,7 @@ class House:
         self._address: PublicAddress | None = None
         self._probe: Probe | None = None
         self._websocket: WebSocketDoor | None = None
+        self._draining = False
 
     # -- opening ----------------------------------------------------------------------------------
 
@@ -274,14 +275,16 @@ class House:
     # -- closing ----------------------------------------------------------------------------------
 
     async def drain(self, drain_ms: int) -> None:
-        """Refuse new calls, say so, and bring the running ones to their end."""
+        """Refuse new calls, say so once, and bring the running ones to their end."""
         if self._engine is None or self._dialling is None:
             return
         self._dialling.close()
-        try:
-            await self._engine.tell("sidecar.draining", {})
-        except StoreError as error:
-            log.warning("drain.not_told", reason=str(error))
+        if not self._draining:
+            self._draining = True
+            try:
+                await self._engine.tell("sidecar.draining", {})
+            except StoreError as error:
+                log.warning("drain.not_told", reason=str(error))
         await drain(self._engine, drain_ms)
         # The last words on each call are decided; let them reach the journal and the clients.
         await self._engine.settle(SETTLE_MS)

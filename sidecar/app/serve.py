@@ -109,7 +109,7 @@ class _Process:
             if request.await_initialize:
                 self._house.server.on_configure = self._configure
             self._tasks.spawn(self._stdio(door), "stdio")
-            self._tasks.spawn(self._watch_parent(), "parent")
+            self._tasks.spawn(self._watch_parent(request.claimed.parent_pid), "parent")
         if not request.await_initialize:
             await self._open(None)
         if request.claimed is None:
@@ -172,9 +172,12 @@ class _Process:
     # -- ending -----------------------------------------------------------------------------------
 
     def _end(self, drain_ms: int) -> None:
+        """Begin the end; once begun, a wish for no patience at all still counts."""
         if not self._ending.is_set():
             self._drain_ms = drain_ms
             self._ending.set()
+        elif drain_ms == 0:
+            self._hurry.set()
 
     async def _drain(self) -> None:
         """Give the calls their time, but no longer than somebody is there to give it."""
@@ -182,9 +185,10 @@ class _Process:
         hurried = self._tasks.spawn(self._hurry.wait(), "hurry")
         await asyncio.wait((draining, hurried), return_when=asyncio.FIRST_COMPLETED)
         hurried.cancel()
-        if not draining.done():
+        if not draining.done() and self._drain_ms:
             draining.cancel()
             await self._house.drain(0)
+        await asyncio.wait((draining,))
 
     def _signalled(self) -> None:
         self._signals += 1
@@ -197,14 +201,12 @@ class _Process:
         log.info("stdio.closed", ending=str(ending))
         self._parent_left()
 
-    async def _watch_parent(self) -> None:
-        await watch_parent(os.getppid(), self._house.clock)
+    async def _watch_parent(self, parent_pid: int) -> None:
+        await watch_parent(parent_pid, self._house.clock)
         self._parent_left()
 
     def _parent_left(self) -> None:
         """Nobody is there to hear a goodbye for: hang up and go, soon."""
-        if self._ending.is_set() and self._drain_ms:
-            self._hurry.set()
         self._end(0)
         self._tasks.spawn(self._exit_hard(), "exit deadline")
 

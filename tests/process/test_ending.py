@@ -20,6 +20,7 @@ from tests.process.harness import (
     sidecar,
     store_of,
     wait_until,
+    write_config,
 )
 
 SLOW = {"speed": 1.0, "ringMs": 0, "answerMs": 0}
@@ -101,6 +102,19 @@ def test_shutdown_is_answered_and_then_drains_for_as_long_as_it_says(tmp_path: P
         assert 0.9 < time.monotonic() - begun < 5
         order = [m.get("id") or m["params"].get("type") for m in process.messages]
         assert order.index(id) < order.index("sidecar.draining") < order.index("call.ended")
+
+
+def test_a_second_shutdown_may_be_less_patient(tmp_path: Path) -> None:
+    with sidecar(tmp_path) as process:
+        call_id = process.listening()
+        assert process.call("sidecar.shutdown") == {}
+        process.event("sidecar.draining")
+        begun = time.monotonic()
+        assert process.call("sidecar.shutdown", {"drainMs": 0}) == {}
+        ends(process)
+        assert time.monotonic() - begun < 3
+        assert process.types(call_id).count("call.ended") == 1
+        assert process.types().count("sidecar.draining") == 1
 
 
 def test_shutdown_over_websocket_ends_a_websocket_sidecar(tmp_path: Path) -> None:
@@ -254,6 +268,38 @@ def test_a_dead_parent_is_missed_even_while_its_pipe_stays_open(tmp_path: Path) 
     with sidecar(tmp_path) as process:
         (call,) = process.call("voicecall.history")["calls"]
         assert call["endReason"] == "hangup-bot", "its call was hung up before it left"
+
+
+HASTY_PARENT = """
+import os, subprocess, sys
+child = subprocess.Popen(
+    [sys.executable, "-m", "sidecar", "serve", "--stdio", "--config", sys.argv[1]],
+    stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+keeper = subprocess.Popen(
+    ["sleep", "60"], pass_fds=[child.stdin.fileno(), child.stdout.fileno()],
+    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+while os.readlink(f"/proc/{child.pid}/fd/0") != os.devnull: pass
+print(child.pid, keeper.pid, flush=True)
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_a_parent_that_dies_while_we_start_is_missed_too(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", HASTY_PARENT, str(write_config(tmp_path, configuration()))],
+        stdout=subprocess.PIPE,
+        env=environment(tmp_path),
+        cwd=ROOT,
+        timeout=20,
+        check=False,
+    )
+    pid, keeper = map(int, done.stdout.split())
+    try:
+        assert wait_until(lambda: not is_alive(pid), timeout=8) < 5.5
+    finally:
+        os.kill(keeper, signal.SIGKILL)
+        if is_alive(pid):
+            os.kill(pid, signal.SIGKILL)
 
 
 def test_a_websocket_sidecar_outlives_its_parent_and_its_stdin(tmp_path: Path) -> None:
