@@ -221,7 +221,7 @@ export class House {
   async #warm(callId) {
     try {
       const { found, call } = await this.request("voicecall.status", { callId });
-      if (found && !call.endReason && !call.answeredAt) {
+      if (found && !call.endReason) {
         await this.#replies.warm({ ...call, agentId: this.#config.agentId });
       }
     } catch (error) {

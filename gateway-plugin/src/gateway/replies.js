@@ -83,7 +83,8 @@ export class Replies {
 
   /** The phone rings: wake the call's session, so that the caller does not wait for that. */
   async warm(call) {
-    if (call.mode !== WARM_TALK || this.#warmed.has(call.callId)) return;
+    const talks = call.transcript?.some(({ speaker }) => speaker === "user");
+    if (call.mode !== WARM_TALK || talks || this.#warmed.has(call.callId)) return;
     this.#warmed.add(call.callId);
     const config = this.#config();
     const sessionKey = sessionKeyOf(call.sessionKey, call.agentId, config);

@@ -31,21 +31,20 @@ export class StdioRunner {
       stdio: "pipe",
       env: childEnvironment(this.#stateDir),
     });
+    if (child.pid === undefined) {
+      const failure = await new Promise((resolve) => child.once("error", resolve));
+      throw new Unavailable(missingProgram(program, failure));
+    }
     const ended = new Promise((resolve) => child.once("close", resolve));
-    let failure = null;
     const said = [];
     child.stdout.on("data", lineReader(onText));
     child.stderr.on("data", lineReader((line) => remember(said, line, this.#logger)));
     // A child that dies while it is written to is an ending, told by `close`; not a fault of ours.
     child.stdin.on("error", () => {});
-    child.on("error", (error) => (failure = missingProgram(program, error)));
+    child.on("error", (error) => this.#logger.warn?.(`voice-call-sidecar: ${error.message}`));
     child.once("close", (code, signal) => {
-      onEnd(failure ?? `the sidecar ${readableEnding(code, signal)}${lastWords(said)}`);
+      onEnd(`the sidecar ${readableEnding(code, signal)}${lastWords(said)}`);
     });
-    if (child.pid === undefined) {
-      await ended;
-      throw new Unavailable(missingProgram(program, failure));
-    }
     return {
       pid: child.pid,
       send: (text) => child.stdin.write(`${text}\n`),
