@@ -181,6 +181,20 @@ def test_late_news_moves_no_call_back(tmp_path: Path) -> None:
         assert process.record(call_id)["endReason"] == "completed"
 
 
+def test_time_never_runs_backwards_when_the_first_news_of_a_call_is_its_end(
+    tmp_path: Path,
+) -> None:
+    with sidecar(tmp_path, inboundPolicy="open") as process:
+        for n in range(20):
+            process.webhook(ring(f"e{n}", type="call.ended", reason="hangup-user"))
+        process.settle()
+        for call in process.call("voicecall.history")["calls"]:
+            assert call["startedAt"] <= call.get("answeredAt", call["startedAt"])
+            assert call.get("answeredAt", call["startedAt"]) <= call["endedAt"]
+            at = [event["at"] for event in process.events(call["callId"])]
+            assert at == sorted(at)
+
+
 def test_disabled_is_the_default_and_rejects(line: Sidecar) -> None:
     since = line.mark
     assert line.webhook(ring("r1")) == (200, {"accepted": 1})

@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -112,8 +112,10 @@ class Inbound:
         if news.partial is not None and not call.is_over:
             engine.partial(call.call_id, news.partial)
         if news.event is not None:
+            # It was read before the call was looked up or opened: time must not run backwards.
+            event = replace(news.event, at_ms=max(news.event.at_ms, engine.clock.now_ms()))
             after = await engine.submit(
-                call.call_id, news.event, seen=seen, rendered=rendered, durable=True
+                call.call_id, event, seen=seen, rendered=rendered, durable=True
             )
             call = after or call
         return call
