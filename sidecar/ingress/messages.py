@@ -18,7 +18,7 @@ _BROKEN_BODY = (RequestPayloadError, HttpProcessingError)
 def target_of(request: BaseRequest) -> str:
     """Path and query as they were sent; `Refusal` 400 for what no URL may hold."""
     target = request.raw_path
-    if not target.isascii() or any(sign <= " " or sign == "\x7f" for sign in target):
+    if not (target.isascii() and target.isprintable()) or " " in target:
         raise Refusal(400, "badRequest")
     if "://" in target and not target.startswith("/"):
         # A client that takes us for a proxy names the whole URL; its path is what is meant.

@@ -206,6 +206,11 @@ def seen(db: sqlite3.Connection, key: str, now_ms: int) -> SeenKey | None:
     return None if row is None else SeenKey(key, *row)
 
 
+def seen_keys(db: sqlite3.Connection) -> Iterator[str]:
+    """Every replay key in the file, expired ones included."""
+    return (key for (key,) in db.execute("SELECT key FROM seen"))
+
+
 def intent(db: sqlite3.Connection, key: str, now_ms: int) -> Intent | None:
     row = db.execute(
         "SELECT digest, call_id, until_ms, answer FROM intents WHERE key = ? AND until_ms > ?",

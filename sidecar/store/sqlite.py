@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from sidecar.call.model import Call, Turn
 from sidecar.errors import Problem, StoreError
@@ -24,7 +24,9 @@ from sidecar.ports import (
     Write,
 )
 from sidecar.store import queries
+from sidecar.store.keys import KeyFilter
 from sidecar.store.opening import connect, open_store, refused, unavailable
+from sidecar.store.queries import clean
 from sidecar.store.rows import RowError
 from sidecar.store.writer import Done, Job, Work, Writer
 from sidecar.store.writing import Counters, prepare
@@ -69,12 +71,15 @@ class SqliteStore:
         self._repair = repair
         self._writer: Writer | None = None
         self._lanes: tuple[_Lane, _Lane] | None = None
+        self._keys = KeyFilter()
+        # Keys that came while a new filter is made from the file, which may not have them yet.
+        self._keys_meanwhile: list[str] | None = None
 
     async def start(self, on_events: Callable[[Sequence[JournalEvent]], None]) -> None:
         """Open or make the file. Raises `StoreError` naming it when it cannot be used."""
         loop = asyncio.get_running_loop()
         opened = asyncio.to_thread(_open, self._path, self._repair)
-        db, counters, self._lanes = await opened
+        db, counters, self._lanes, self._keys = await opened
         self._take(counters)
 
         def on_done(done: Done) -> None:
@@ -104,6 +109,8 @@ class SqliteStore:
         except (TypeError, ValueError, RecursionError) as error:
             message = "A call or an event holds something that cannot be stored."
             raise StoreError(Problem("internalError", message)) from error
+        for key in write.seen:
+            self._note(clean(key.key))
         events: Sequence[JournalEvent] = await self._write(lambda ledger: ledger.write(prepared))
         return events
 
@@ -137,6 +144,8 @@ class SqliteStore:
     # -- keys and policy --------------------------------------------------------------------------
 
     async def seen(self, key: str, now_ms: int) -> SeenKey | None:
+        if not self._keys.admits(clean(key)):
+            return None
         return await self._look_up(queries.seen, key, now_ms)
 
     async def intent(self, key: str, now_ms: int) -> Intent | None:
@@ -168,8 +177,28 @@ class SqliteStore:
         for step in steps:
             while await self._write(step):
                 pass
+        if self._keys.crowded:
+            await self._renew_keys()
 
     # -- inside -----------------------------------------------------------------------------------
+
+    def _note(self, key: str) -> None:
+        self._keys.add(key)
+        if self._keys_meanwhile is not None:
+            self._keys_meanwhile.append(key)
+
+    async def _renew_keys(self) -> None:
+        """Begin anew with the keys that are still in the file. What was handed to the writer before
+        is in the file by then, because the reading waits behind an empty write."""
+        self._keys_meanwhile = []
+        try:
+            await self._write(lambda ledger: None)
+            keys = await self._search(lambda db: KeyFilter(queries.seen_keys(db)))
+            for key in self._keys_meanwhile:
+                keys.add(key)
+            self._keys = keys
+        finally:
+            self._keys_meanwhile = None
 
     async def _write(self, work: Work) -> Any:
         """Hand `work` to the writer. No wait comes before that, so the order is the callers'."""
@@ -214,11 +243,15 @@ class SqliteStore:
         self.acked_seq = counters.acked_seq
 
 
-def _open(path: str, repair: bool) -> tuple[sqlite3.Connection, Counters, tuple[_Lane, _Lane]]:
+_Opened: TypeAlias = tuple[sqlite3.Connection, Counters, tuple[_Lane, _Lane], KeyFilter]
+
+
+def _open(path: str, repair: bool) -> _Opened:
     db = open_store(path, repair)
     try:
         counters = Counters(*queries.counters(db))
-        return db, counters, (_Lane(path, "look-up"), _Lane(path, "search"))
+        keys = KeyFilter(queries.seen_keys(db))
+        return db, counters, (_Lane(path, "look-up"), _Lane(path, "search")), keys
     except sqlite3.Error as error:
         db.close()
         raise refused(path, error) from error
