@@ -183,13 +183,15 @@ class LineLive:
 class Heard:
     """Final words of the caller. `turn` is the token of the prompt they answer; None when the
     source has no tokens (a live stream, the mock line) and means the turn of this moment. A source
-    that has tokens but lost one gives the empty string, which no prompt accepts."""
+    that has tokens but lost one gives the empty string, which no prompt accepts. `after` is set
+    when the same report proves how the prompt they answer ended."""
 
     at_ms: int
     text: str
     turn: str | None = None
     confidence: float | None = None
     language: str | None = None
+    after: "Spoken | None" = None
 
 
 @dataclass(frozen=True, slots=True)

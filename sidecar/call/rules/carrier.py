@@ -136,11 +136,16 @@ def line_live(step: Step, event: LineLive) -> None:
 
 def spoken(step: Step, event: Spoken) -> None:
     call = step.call
-    if call.saying is None or call.saying.utterance_id != event.utterance_id:
+    if not _is_being_said(step, event):
         return
     settle(step, event.outcome, event.heard_text, event.heard_ms)
     if call.state is not State.ENDING:
         after_settling(step)
+
+
+def _is_being_said(step: Step, event: Spoken) -> bool:
+    said = step.call.saying
+    return said is not None and said.utterance_id == event.utterance_id
 
 
 def after_settling(step: Step) -> None:
@@ -167,6 +172,11 @@ def heard(step: Step, event: Heard) -> None:
     if event.turn is not None and step.call.saying is not None:
         # The token is used up; the next document that is rendered bears the new one.
         step.set(turn=step.name("t"))
+    if event.after is not None and _is_being_said(step, event.after):
+        settle(step, event.after.outcome, event.after.heard_text, event.after.heard_ms)
+        take_words(step, words)
+        after_settling(step)
+        return
     if step.call.saying is None:
         take_words(step, words)
     elif step.call.cutting:

@@ -286,21 +286,26 @@ def _played(playing: Playing, elapsed_ms: int, now_ms: int) -> Spoken:
 def _heard(
     callback: Callback, now_ms: int, playing: Playing | None
 ) -> list[CarrierEvent | AudioEvent]:
-    """What the caller said or keyed in. Whatever it is, what we were saying is over, and comes
-    first; Twilio does not tell whether the caller let us finish."""
+    """What the caller said or keyed in. Whatever it is, what we were saying is over; words carry
+    that with them, so that nothing comes between a prompt and its answer. Twilio does not tell
+    whether the caller let us finish."""
     form, query = callback.form, callback.query
     events: list[CarrierEvent | AudioEvent] = []
+    spoken: Spoken | None = None
     if utterance_id := query.get("u"):
         if playing is not None and playing.utterance_id == utterance_id:
-            events.append(_played(playing, max(0, now_ms - playing.started_at_ms), now_ms))
+            spoken = _played(playing, max(0, now_ms - playing.started_at_ms), now_ms)
         else:
-            events.append(Spoken(now_ms, utterance_id, Outcome.INTERRUPTED, "", 0))
+            spoken = Spoken(now_ms, utterance_id, Outcome.INTERRUPTED, "", 0)
     turn, words, digits = query.get("turn", ""), form.first("SpeechResult"), form.first("Digits")
+    if spoken is not None and not words:
+        events.append(spoken)
     if digits:
         events.append(DigitsHeard(now_ms, digits))
     if words:
         confidence = _number(form.first("Confidence"))
-        events.append(Heard(now_ms, words, turn, confidence, form.first("Language") or None))
+        language = form.first("Language") or None
+        events.append(Heard(now_ms, words, turn, confidence, language, spoken))
     silence_s = _number(query.get("s", ""))
     if not (digits or words) and silence_s:
         events.append(SilenceHeard(now_ms, int(silence_s * 1_000), turn))
