@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.process.harness import Peer, Sidecar, WebSocketPeer, configuration
+from tests.process.harness import Sidecar, WebSocketPeer, configuration
+from tests.process.peer import Peer
 
 pytestmark = pytest.mark.timeout(60)
 

@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.process.harness import Peer, Sidecar, WebSocketPeer, sidecar
+from tests.process.harness import Sidecar, WebSocketPeer, sidecar
+from tests.process.peer import Peer
 
 CLIENT = {"name": "gateway", "version": "1"}
 

@@ -5,7 +5,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.process.harness import TO, Sidecar, configuration, sidecar
+from tests.process.harness import Sidecar, configuration, sidecar
+from tests.process.peer import TO
 
 KILLS = 6
 CALLS = 12

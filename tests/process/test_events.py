@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.process.harness import Peer, Sidecar, configuration, sidecar
+from tests.process.harness import Sidecar, configuration, sidecar
+from tests.process.peer import Peer
 
 
 def replay(peer: Peer, since: int = 0, **more: Any) -> list[dict[str, Any]]:

@@ -8,15 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.process.harness import (
-    Sidecar,
-    checked_error,
-    configuration,
-    parsed,
-    run_once,
-    sidecar,
-    store_of,
-)
+from tests.process.harness import Sidecar, configuration, parsed, run_once, sidecar, store_of
+from tests.process.peer import checked_error
 
 CLIENT = {"name": "test", "version": "1"}
 

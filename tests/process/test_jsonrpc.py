@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.process.harness import Peer, Sidecar, WebSocketPeer, checked_error
+from tests.process.harness import Sidecar, WebSocketPeer
+from tests.process.peer import Peer, checked_error
 
 PING = {"jsonrpc": "2.0", "id": 1, "method": "sidecar.ping"}
 MIB = 1024 * 1024

@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.process.harness import TO, Sidecar, configuration, sidecar
+from tests.process.harness import Sidecar, configuration, sidecar
+from tests.process.peer import TO
 
 WISH = {"to": TO, "message": "Hello.", "mode": "conversation"}
 

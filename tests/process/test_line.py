@@ -5,7 +5,10 @@ import resource
 from pathlib import Path
 from typing import Any
 
-from tests.process.harness import TO, Sidecar, configuration, sidecar
+import pytest
+
+from tests.process.harness import Sidecar, configuration, sidecar
+from tests.process.peer import TO
 
 
 def test_the_line_takes_its_time_divided_by_speed(tmp_path: Path) -> None:
@@ -124,3 +127,64 @@ def test_a_full_disk_is_store_unavailable_and_running_calls_are_ended_properly(
         assert "Traceback" not in process.stderr_text
     with sidecar(tmp_path) as process:
         assert process.record(call_id)["endReason"] == "hangup-bot"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reason"),
+    [("busy", "busy"), ("no-answer", "no-answer"), ("failed", "failed")],
+)
+def test_a_line_that_does_not_answer(tmp_path: Path, outcome: str, reason: str) -> None:
+    with sidecar(tmp_path, mock={"outcome": outcome}) as process:
+        call_id = process.dial()
+        ended = process.event("call.ended", call_id)
+        assert ended["reason"] == reason
+        assert ended["call"]["state"] == reason
+        assert "call.answered" not in process.types(call_id)
+        assert "answeredAt" not in ended["call"]
+
+
+def test_machine_detection_ends_at_a_voicemail(tmp_path: Path) -> None:
+    config = {"mock": {"outcome": "voicemail"}, "outbound": {"machineDetection": "detect"}}
+    with sidecar(tmp_path, **config) as process:
+        call_id = process.dial()
+        ended = process.event("call.ended", call_id)
+        assert process.event("call.machine", call_id)["result"] == "voicemail"
+        assert (ended["reason"], ended["call"]["machine"]) == ("voicemail", "voicemail")
+
+
+def test_a_message_can_be_left(tmp_path: Path) -> None:
+    config = {"mock": {"outcome": "voicemail"}, "outbound": {"machineDetection": "leave-message"}}
+    with sidecar(tmp_path, **config) as process:
+        call_id = process.dial(message="Please call back.")
+        ended = process.event("call.ended", call_id)
+        assert ended["reason"] == "voicemail"
+        uttered = process.event("call.utterance", call_id)
+        assert (uttered["outcome"], uttered["heardText"]) == ("played", "Please call back.")
+
+
+def test_the_far_end_speaks_its_lines_to_continue_and_then_hangs_up(tmp_path: Path) -> None:
+    mock = {"replies": ["Hello.", "Bye."], "hangupAfterReplies": True}
+    with sidecar(tmp_path, mock=mock) as process:
+        call_id = process.listening()
+        for text in ("Hello.", "Bye."):
+            params = {"callId": call_id, "message": "And?"}
+            result = process.call("voicecall.continue", params)
+            assert result == {"success": True, "transcript": text}
+        assert process.event("call.ended", call_id)["reason"] == "hangup-user"
+
+
+def test_timers(tmp_path: Path) -> None:
+    slow = {"speed": 1.0, "ringMs": 60_000}
+    with sidecar(tmp_path / "a", ringTimeoutMs=200, mock=slow) as process:
+        call_id = process.dial()
+        assert process.event("call.ended", call_id)["reason"] == "no-answer"
+    with sidecar(tmp_path / "b", maxDurationSeconds=1) as process:
+        call_id = process.dial()
+        ended = process.event("call.ended", call_id)
+        assert ended["reason"] == "timeout"
+        assert 900 <= ended["at"] - ended["call"]["answeredAt"] <= 3_000
+    with sidecar(tmp_path / "c", staleCallReaperSeconds=1, mock=slow) as process:
+        call_id = process.dial()
+        ended = process.event("call.ended", call_id)
+        assert ended["reason"] == "timeout"
+        assert 900 <= ended["at"] - ended["call"]["startedAt"] <= 4_000

@@ -7,17 +7,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.process.harness import (
-    TO,
-    TOKEN,
-    Peer,
-    Sidecar,
-    WebSocketPeer,
-    checked_error,
-    configuration,
-    sidecar,
-    wait_until,
-)
+from tests.process.harness import TOKEN, Sidecar, WebSocketPeer, configuration, sidecar, wait_until
+from tests.process.peer import TO, Peer, checked_error
 
 THOUSAND = 1_000
 

@@ -4,7 +4,8 @@ import socket
 from pathlib import Path
 from typing import Any
 
-from tests.process.harness import PATIENCE_S, Sidecar, configuration, wait_until
+from tests.process.harness import Sidecar, configuration, wait_until
+from tests.process.peer import PATIENCE_S
 
 TWILIO = {
     "provider": "twilio",

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.process.harness import TO, Sidecar, sidecar
+from tests.process.harness import Sidecar, sidecar
+from tests.process.peer import TO
 
 
 def use(process: Sidecar, **arguments: Any) -> dict[str, Any]:

@@ -9,13 +9,7 @@ from typing import Any
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from tests.process.harness import (
-    TOKEN,
-    Sidecar,
-    WebSocketPeer,
-    configuration,
-    store_of,
-)
+from tests.process.harness import TOKEN, Sidecar, WebSocketPeer, configuration, store_of
 
 
 @pytest.fixture(scope="module")
