@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.rpc.message import MESSAGE_LIMIT_BYTES
 from sidecar.rpc.doors.stdio import Ending, LineSplitter, StdioDoor, watch_parent, write_some
+from sidecar.rpc.message import MESSAGE_LIMIT_BYTES
 from tests.support.rpc import WAIT_S, Bench, StillClock, settle
 
 BOM = b"\xef\xbb\xbf"

@@ -10,8 +10,8 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from sidecar.rpc.message import MESSAGE_LIMIT_BYTES
 from sidecar.rpc.doors.websocket import WebSocketDoor
+from sidecar.rpc.message import MESSAGE_LIMIT_BYTES
 from tests.support.rpc import WAIT_S, Bench, settle
 
 TOKEN = "t0ken"
