@@ -220,19 +220,25 @@ class FarEnd:
     async def _contribute(self, step: Say | Interrupt | Press) -> None:
         """Speak or press keys when it is time; not at all when the call is over before."""
         ear = self._ear
+        while not ear.is_over:
+            if await self._when(lambda: self._is_time(step)):
+                await self._within(step.after_s, lambda: not self._is_time(step))
+            if ear.is_over or not self._is_time(step):
+                continue
+            if isinstance(step, Press):
+                await ear.press(step.digits)
+            else:
+                await ear.speak(step.text)
+            return
+
+    def _is_time(self, step: Say | Interrupt | Press) -> bool:
         match step:
             case Say():
-                due = await self._when(lambda: ear.listens("speech"))
+                return self._ear.listens("speech")
             case Interrupt():
-                due = await self._when(ear.talks)
+                return self._ear.talks()
             case Press():
-                due = await self._when(lambda: ear.listens("digits"))
-        if not due or await self._within(step.after_s, lambda: ear.is_over):
-            return
-        if isinstance(step, Press):
-            await ear.press(step.digits)
-        else:
-            await ear.speak(step.text)
+                return self._ear.listens("digits")
 
     def _is_asked(self) -> bool:
         return self._ear.listens("speech") or self._ear.listens("digits")

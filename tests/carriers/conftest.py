@@ -11,3 +11,10 @@ from tests.carriers.rehearsal import Carrier
 def carrier() -> Iterator[Carrier]:
     with Carrier() as carrier:
         yield carrier
+
+
+@pytest.fixture
+def calm_carrier() -> Iterator[Carrier]:
+    """Slow enough for the sidecar's own timers to come first where they would."""
+    with Carrier(speed=4) as carrier:
+        yield carrier

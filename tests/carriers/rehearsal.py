@@ -213,6 +213,15 @@ class Desk(Sidecar):
     def dial(self, message: str | None = "Hello.", **params: Any) -> str:
         return super().dial(message, **{"to": THEIRS, **params})
 
+    def since_the_beginning(self) -> None:
+        """Get every event of the store, those of earlier processes too."""
+        self.initialize(capabilities={"events": {"since": 0}})
+
+    def only_call(self) -> str:
+        """Our id of the one call there has been."""
+        (call_id,) = {each["callId"] for each in self.events() if "callId" in each}
+        return str(call_id)
+
     def answer_agent(self, since: int, **answer: Any) -> str:
         """Answer the next `agent.respond` from `since` on; gives the caller's words."""
         asked = self.asked(since)
@@ -227,7 +236,8 @@ class Desk(Sidecar):
         """The only `call.ended` of a call."""
         ended = self.event("call.ended", call_id)
         self.settle()
-        assert self.types(call_id).count("call.ended") == 1, self.types(call_id)
+        seqs = [each["seq"] for each in self.events(call_id) if each["type"] == "call.ended"]
+        assert len(seqs) == 1, (seqs, self.types(call_id))
         return ended
 
 
