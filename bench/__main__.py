@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench.figures import Figure
 
-MEASUREMENTS = {"P5": "process", "P6": "rpc", "P8": "store"}
+MEASUREMENTS = {"P2": "webhooks", "P5": "process", "P6": "rpc", "P8": "store"}
 
 
 def main() -> int:

@@ -68,6 +68,11 @@ class Sidecar:
             pass
         return message["result"]
 
+    def cpu_s(self) -> float:
+        """The time its threads have computed so far."""
+        tasks = Path(f"/proc/{self.process.pid}/task").glob("*/schedstat")
+        return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
+
     def rss_mb(self) -> float:
         for row in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
             if row.startswith("VmRSS:"):
