@@ -35,6 +35,12 @@ def test_unknown_param_without_a_likely_meaning_suggests_nothing() -> None:
     assert problem({"message": "Hi.", "zzz": 1}).data["errors"][0]["problem"] == "is not known here"
 
 
+@pytest.mark.parametrize("name", ["Mode", "FORCE", "literal[x", "str"])
+def test_unknown_param_is_named_as_it_was_written(name: str) -> None:
+    found = problem({"message": "Hi.", name: 1, "Other": 2})
+    assert [error["field"] for error in found.data["errors"]] == [name, "Other"]
+
+
 def test_input_values_are_never_repeated() -> None:
     found = problem({"message": {"secret": "hunter2"}, "to": "+hunter2", "mode": "hunter2"})
     assert "hunter2" not in f"{found.message} {found.data}"

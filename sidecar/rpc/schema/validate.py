@@ -81,21 +81,27 @@ def _problems(model: type[BaseModel], errors: Iterable[ErrorDetails]) -> dict[st
     union does not fit either is no news once the likely branch has told what is wrong."""
     found: dict[str, str] = {}
     for error in errors:
-        if _is_literal_branch(error["loc"][-1:]):
+        unknown = error["type"] == "extra_forbidden"
+        if not unknown and _is_literal_branch(error["loc"][-1:]):
             continue
         context = error.get("ctx", {})
-        field = context.get("field") or _path(error["loc"])
+        field = context.get("field") or _path(error["loc"], keep_last=unknown)
         found.setdefault(field, _sentence(model, error, context))
     return found
 
 
-def _path(location: tuple[int | str, ...]) -> str:
+def _path(location: tuple[int | str, ...], *, keep_last: bool) -> str:
     """The dotted wire name. Pydantic puts the branch of a union into the path: a class name or
-    `literal[...]`; wire names begin with a small letter and hold no bracket."""
+    `literal[...]`; wire names begin with a small letter and hold no bracket. The last part of an
+    unknown member is the client's own word, whatever it looks like."""
+    names = list(map(str, location))
+    last = len(names) - 1 if keep_last else -1
     parts = [
-        part
-        for part in map(str, location)
-        if not (part[:1].isupper() and part.isidentifier()) and not _is_literal_branch((part,))
+        name
+        for place, name in enumerate(names)
+        if place == last
+        or not (name[:1].isupper() and name.isidentifier())
+        and not _is_literal_branch((name,))
     ]
     return ".".join(parts) or "params"
 
