@@ -59,6 +59,7 @@ test("a detached sidecar and its call outlive the Gateway: the caller holds, and
   const second = await started(stateDir, config, { agent: () => ["I am back."] });
   assert.equal(running(stateDir).pid, pid);
   await second.event("call-speaking", ({ text }) => text === "I am back.");
+  await second.event("call-utterance", ({ heardText }) => heardText === "I am back.");
   const { payload } = await second.request("voicecall.status", { callId });
   const said = payload.call.transcript.map(({ text }) => text);
   assert.ok(said.some((text) => text.includes("hold the line")), said.join(" | "));

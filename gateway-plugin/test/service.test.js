@@ -6,7 +6,7 @@ import { afterEach, test } from "node:test";
 import { METHODS } from "../src/contract.js";
 import { current } from "../src/singleton.js";
 import { FakeGateway, VERSIONS, isAlive, until } from "./support/api.js";
-import { TO, settings } from "./support/sidecar.js";
+import { TO, settings, temporaryFolder } from "./support/sidecar.js";
 
 const open = [];
 // A test that failed has left its Gateway open; the next one must not find its sidecar.
@@ -216,7 +216,12 @@ for (const version of VERSIONS) {
     const bundled = JSON.parse(
       fs.readFileSync(path.join(import.meta.dirname, "support/bundled.json"), "utf8"),
     );
+    const file = path.join(temporaryFolder(), "openclaw.json");
+    const entries = { "voice-call-sidecar": { config: bundled } };
+    fs.writeFileSync(file, JSON.stringify({ plugins: { entries } }));
+    process.env.OPENCLAW_CONFIG_PATH = file;
     const gateway = await started(version, { config: bundled });
+    delete process.env.OPENCLAW_CONFIG_PATH;
     const { ok, payload, error } = await gateway.request("voicecall.setup", {});
     assert.ok(ok, JSON.stringify(error));
     assert.equal(payload.provider, "mock");

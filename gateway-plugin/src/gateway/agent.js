@@ -1,6 +1,9 @@
 // One turn of the Gateway's agent, the same for both versions: run it, hear it while it writes, stop it.
 
 const SILENT = "NO_REPLY";
+// A Gateway cuts the space off behind a sentence; without it nobody can tell that the sentence is whole.
+const PAUSE_MS = 200;
+const SENTENCE = /[.!?…。！？]["'”’)\]]*$/;
 const RETRY_MS = [200, 500, 1_000, 2_000];
 
 /** `config()` is the Gateway's configuration, `context()` its request context, where one is known. */
@@ -43,6 +46,7 @@ export class Agent {
       return { text: heard.end() ?? (await this.#lastWords(sessionKey)) };
     } finally {
       forget();
+      heard.stop();
       this.#models.delete(sessionKey);
     }
   }
@@ -170,6 +174,7 @@ class Hearing {
   #current = "";
   #told = 0;
   #end;
+  #pause;
 
   constructor(id, onDelta) {
     this.#ids = new Set([id]);
@@ -183,11 +188,16 @@ class Hearing {
 
   take({ runId, stream, data }) {
     if (!this.#ids.has(runId)) return;
+    clearTimeout(this.#pause);
     if (stream === "assistant") this.#grow(data ?? {});
     else if (stream === "lifecycle" && data?.phase === "end") this.#end({ status: "ok" });
     else if (stream === "lifecycle" && data?.phase === "error") {
       this.#end({ status: "error", error: String(data.error ?? "The agent's run failed.") });
     }
+  }
+
+  stop() {
+    clearTimeout(this.#pause);
   }
 
   /** All that was said; null when nothing was to be said; undefined when nothing was heard. */
@@ -225,6 +235,9 @@ class Hearing {
     if (!more) return;
     this.#onDelta?.(this.#told === 0 && this.#parts.length ? `\n${more}` : more);
     this.#told = this.#current.length;
+    if (SENTENCE.test(this.#current)) {
+      this.#pause = setTimeout(() => this.#onDelta?.(" "), PAUSE_MS);
+    }
   }
 }
 

@@ -2,11 +2,16 @@
 // when they do.
 
 import { spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
 
 import { Unavailable } from "../rpc/errors.js";
 import { lineReader } from "../rpc/lines.js";
 import { childEnvironment, missingProgram, readableEnding } from "./program.js";
 
+// The Gateway's configuration comes with `initialize`. Its file, which the sidecar would read otherwise, has
+// references and speech settings that only the Gateway understands.
+const NO_FILE = fileURLToPath(new URL("./nothing.json", import.meta.url));
+const SERVE = ["serve", "--stdio", "--await-initialize", "--config", NO_FILE];
 const SHUTDOWN_MS = 2_500;
 const END_OF_INPUT_MS = 1_000;
 
@@ -27,7 +32,7 @@ export class StdioRunner {
 
   async connect({ onText, onEnd }) {
     const [program, ...before] = this.#command;
-    const child = spawn(program, [...before, "serve", "--stdio", "--await-initialize"], {
+    const child = spawn(program, [...before, ...SERVE], {
       stdio: "pipe",
       env: childEnvironment(this.#stateDir),
     });
