@@ -101,3 +101,17 @@ def test_what_an_agent_writes_is_made_speakable(line: Sidecar) -> None:
     assert line.event("call.speaking", made["callId"])["text"] == "Hello you."
     line.event("call.listening", made["callId"])
     line.hang_up(made["callId"])
+
+
+def test_a_sidecar_that_is_switched_off_says_so_to_every_action_but_the_status(
+    tmp_path: Path,
+) -> None:
+    with sidecar(tmp_path, enabled=False) as process:
+        for arguments in (
+            {"action": "initiate_call", "message": "Hello.", "to": TO},
+            {"action": "speak_to_user", "callId": "gone", "message": "Hello."},
+            {"action": "end_call", "callId": "gone"},
+            {"mode": "call", "message": "Hello.", "to": TO},
+        ):
+            assert use(process, **arguments)["kind"] == "disabled"
+        assert use(process, action="get_status", callId="gone") == {"found": False}

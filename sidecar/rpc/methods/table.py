@@ -31,7 +31,7 @@ def handlers(services: Services) -> Mapping[str, Handler]:
         "voicecall.latency": reading.latency,
         "voicecall.setup": reading.setup,
         "voicecall.pairing.approve": reading.pairing_approve,
-        "voicecall.tool": Tool(verbs, reading).run,
+        "voicecall.tool": Tool(verbs, reading, services.dialling.must_reach_carrier).run,
         "events.replay": process.replay,
         "events.ack": process.ack,
         "rpc.discover": process.discover,

@@ -1,7 +1,7 @@
 """The agent tool `voice_call`: agents see results, also of failures, never JSON-RPC errors."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sidecar.call.spoken import speakable
@@ -17,7 +17,11 @@ Result = Mapping[str, Any]
 class Tool:
     """Runs one action of the tool through the verb that does it."""
 
-    def __init__(self, verbs: Verbs, reading: Reading) -> None:
+    def __init__(
+        self, verbs: Verbs, reading: Reading, must_reach_carrier: Callable[[], None]
+    ) -> None:
+        """`must_reach_carrier` raises when calls are switched off or cannot be placed."""
+        self._must_reach_carrier = must_reach_carrier
         self._verbs = verbs
         self._reading = reading
 
@@ -31,6 +35,8 @@ class Tool:
 
     async def _act(self, context: RequestContext, wish: ToolParams) -> Result:
         action = wish.action or _older_action(wish)
+        if action != "get_status":
+            self._must_reach_carrier()
         match action:
             case "initiate_call":
                 call: dict[str, Any] = {"message": _text(wish), "to": wish.to}
