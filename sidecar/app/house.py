@@ -90,6 +90,7 @@ class House:
         self._journal: Journal | None = None
         self._engine: Engine | None = None
         self._dialling: Dialling | None = None
+        self._inbound: Inbound | None = None
         self._operations: Operations | None = None
         self._carrier: Carrier | None = None
         self._listener: Listener | None = None
@@ -142,7 +143,7 @@ class House:
         )
         self._dialling = Dialling(engine, settings, _new_id)
         self._operations = Operations(self.clock, _new_id)
-        inbound = Inbound(engine, settings, _new_id)
+        inbound = self._inbound = Inbound(engine, settings, _new_id)
         await carrier.start(engine.submit)
         engine.start()
         restore = Restore(engine)
@@ -276,9 +277,10 @@ class House:
 
     async def drain(self, drain_ms: int) -> None:
         """Refuse new calls, say so once, and bring the running ones to their end."""
-        if self._engine is None or self._dialling is None:
+        if self._engine is None or self._dialling is None or self._inbound is None:
             return
         self._dialling.close()
+        self._inbound.close()
         if not self._draining:
             self._draining = True
             try:

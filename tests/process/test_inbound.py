@@ -77,6 +77,11 @@ def test_a_body_that_makes_no_sense_is_400_and_changes_nothing(line: Sidecar, bo
     assert line.events(since=since) == []
 
 
+def test_types_that_are_not_known_are_passed_over(line: Sidecar) -> None:
+    events = [news("call.horoscope", "nobody"), news("call.ringing", "nobody")]
+    assert line.webhook(*events) == (200, {"accepted": 1})
+
+
 def test_only_the_routes_of_the_contract(line: Sidecar) -> None:
     parts = urlsplit(line.ready()["webhookUrl"])
     base = f"{parts.scheme}://{parts.netloc}"
@@ -274,6 +279,16 @@ def test_a_full_line_rejects_as_capacity(tmp_path: Path) -> None:
                 and m["params"]["callId"] != call_id
             )
         )
+
+
+def test_callers_find_the_line_busy_while_it_drains(tmp_path: Path) -> None:
+    with sidecar(tmp_path, inboundPolicy="open", mock={"speed": 1}) as process:
+        process.listening()
+        process.call("sidecar.shutdown", {"drainMs": 500})
+        process.event("sidecar.draining")
+        assert process.webhook(ring("d1")) == (200, {"accepted": 1})
+        assert process.event("call.rejected")["reason"] == "capacity"
+        assert process.types().count("call.initiated") == 1
 
 
 def test_a_call_placed_elsewhere_is_adopted_as_outbound(line: Sidecar) -> None:

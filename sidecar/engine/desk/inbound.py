@@ -53,6 +53,11 @@ class Inbound:
         self._new_id = new_id
         self._opening = asyncio.Lock()
         self._taking: dict[str, asyncio.Future[None]] = {}
+        self._closed = False
+
+    def close(self) -> None:
+        """From now on callers find every line busy; news of the running calls is taken."""
+        self._closed = True
 
     async def take(self, news: News, rendered: frozenset[type] = frozenset()) -> Taken:
         """Apply one piece of news; a repeated one (same key) changes nothing.
@@ -167,7 +172,7 @@ class Inbound:
             settings.allow_from,
             paired,
             len(engine.open_calls),
-            settings.max_calls,
+            0 if self._closed else settings.max_calls,
         )
         if verdict.reason is None:
             return None

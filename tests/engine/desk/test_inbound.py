@@ -95,6 +95,19 @@ async def test_calls_at_the_same_moment_do_not_pass_the_limit(world: World) -> N
     assert len(world.engine.open_calls) == 2
 
 
+async def test_a_closed_line_is_busy_and_its_calls_go_on(world: World) -> None:
+    await under(world, "open")
+    await takes(world, world.incoming("leg-1"))
+    world.inbound.close()
+    taken = await takes(world, world.incoming("leg-2"))
+    assert isinstance(taken, Refused)
+    assert taken.reason == "capacity"
+    digits = DigitsHeard(world.clock.now_ms(), "5")
+    await takes(world, News(digits, provider_call_id="leg-1"))
+    (call,) = world.engine.open_calls
+    assert call.dtmf == "5"
+
+
 async def test_a_rejected_call_stays_rejected_whatever_comes_of_it(world: World) -> None:
     await takes(world, world.incoming())
     await under(world, "open")
