@@ -88,7 +88,7 @@ def test_a_direction_describes_a_leg_that_may_be_new() -> None:
         b'{"events": [{"type": "call.ringing"}]}',
         b'{"events": [{"providerCallId": "x"}]}',
         b'{"events": [{"providerCallId": 7, "type": "call.ringing"}]}',
-        b'{"events": [{"providerCallId": "x", "type": "horoscope"}]}',
+        b'{"events": [{"providerCallId": "x", "type": 7}]}',
         b'{"events": [{"providerCallId": "x", "type": "call.speech"}]}',
         b'{"events": [{"providerCallId": "x", "type": "call.dtmf", "digits": 5}]}',
         b'{"events": [{"providerCallId": "x", "type": "call.error", "retryable": "yes"}]}',
@@ -106,6 +106,15 @@ def test_a_direction_describes_a_leg_that_may_be_new() -> None:
 def test_what_is_no_such_body_is_refused_as_the_carriers_fault(body: bytes) -> None:
     with pytest.raises(CarrierError):
         parse_events(body, 5, OURS)
+
+
+def test_unknown_types_are_passed_over() -> None:
+    events = [
+        {"providerCallId": "x", "type": "horoscope"},
+        {"providerCallId": "x", "type": "call.ringing"},
+    ]
+    (news,) = parse_events(json.dumps({"events": events}).encode(), 5, OURS)
+    assert news.event == Ringing(5)
 
 
 # -- the door -------------------------------------------------------------------------------------
@@ -136,7 +145,8 @@ async def test_nobody_else_may(phone: Make, peer: str, authorization: str | None
 
 async def test_the_answer_counts_what_was_taken(phone: Make) -> None:
     line = await phone()
-    request = line.posted({"type": "call.ringing"}, {"type": "call.answered"})
+    kinds = ("call.ringing", "call.answered", "horoscope")
+    request = line.posted(*({"type": kind} for kind in kinds))
     assert json.loads(line.carrier.document(None, request).body) == {"accepted": 2}
     assert line.carrier.replay_key(request) is None
 
