@@ -46,7 +46,7 @@ class Timeline:
         self._changed()
 
     def of(self, kind: Kind) -> list[Moment]:
-        return [moment for moment in self.moments if moment.kind is kind]
+        return [moment for moment in self.moments if moment.kind == kind]
 
     @property
     def heard(self) -> list[str]:

@@ -4,10 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.simulator.farend import HangUp, Plan, Say, Wait
+from sidecar.simulator.farend import ExpectHeard, HangUp, Plan, Say, Wait
 from tests.carriers.rehearsal import OTHER, OURS, THEIRS, Carrier, Desk
 
 pytestmark = pytest.mark.timeout(60)
+
+
+def hears(text: str) -> Plan:
+    """Stays until it has heard that, and hangs up."""
+    return Plan(talk=(ExpectHeard(text, within_s=300), HangUp()))
 
 
 def test_an_open_line_greets_and_listens(tmp_path: Path, carrier: Carrier) -> None:
@@ -43,7 +48,7 @@ def test_who_may_not_call_is_rejected_unanswered(
 def test_who_is_on_the_list_is_let_in(tmp_path: Path, carrier: Carrier) -> None:
     members = {"inboundPolicy": "allowlist", "allowFrom": [THEIRS], "inboundGreeting": "Yes?"}
     with Desk(tmp_path, carrier, **members) as desk:
-        call = carrier.incoming(Plan(talk=(Wait(3), HangUp())))
+        call = carrier.incoming(hears("Yes?"))
         call.until_over()
         assert call.heard[0] == "Yes?"
         desk.ended_once(desk.only_call())
@@ -79,7 +84,7 @@ def test_an_unknown_caller_hears_a_code_once_and_is_let_in_after_approval(
 
         approved = desk.call("voicecall.pairing.approve", {"code": asked["code"]})
         assert approved == {"number": THEIRS}
-        third = carrier.incoming(Plan(talk=(Wait(2), HangUp())))
+        third = carrier.incoming(hears("Welcome."))
         third.until_over()
         assert third.heard[0] == "Welcome."
     carrier.content()
@@ -100,7 +105,7 @@ def test_a_full_house_is_busy(tmp_path: Path, carrier: Carrier) -> None:
 def test_the_number_that_was_dialled_decides_the_greeting(tmp_path: Path, carrier: Carrier) -> None:
     numbers = {OURS: {"inboundGreeting": "The other desk."}}
     with Desk(tmp_path, carrier, inboundGreeting="The desk.", numbers=numbers):
-        call = carrier.incoming(Plan(talk=(Wait(2), HangUp())))
+        call = carrier.incoming(hears("The other desk."))
         call.until_over()
         assert call.heard[0] == "The other desk."
     carrier.content()

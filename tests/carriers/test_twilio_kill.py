@@ -92,8 +92,17 @@ def settled(desk: Desk, carrier: Carrier, call_id: str) -> None:
     assert desk.call("voicecall.status") == {"calls": []}
 
 
-@pytest.mark.parametrize("quickly", [True, False], ids=["back at once", "back too late"])
-@pytest.mark.parametrize("moment", MOMENTS, ids=lambda moment: moment.__name__)
+CASES = [(moment, True) for moment in MOMENTS]
+CASES += [(moment, False) for moment in (ringing, waiting, inbound, transferring)]
+
+
+@pytest.mark.parametrize(
+    ("moment", "quickly"),
+    CASES,
+    ids=[
+        f"{moment.__name__}, back {'at once' if quickly else 'late'}" for moment, quickly in CASES
+    ],
+)
 def test_a_killed_sidecar_ends_its_call_once_and_calls_nobody_again(
     tmp_path: Path, moment: Callable[[Desk, Carrier], str], quickly: bool
 ) -> None:

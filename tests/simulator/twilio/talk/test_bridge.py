@@ -140,3 +140,24 @@ async def test_a_caller_id_that_is_no_number_is_a_fault() -> None:
         call = await dialled(here, Plan())
         assert any(fault.startswith("13214") for fault in call.faults)
         assert call.status == "completed"
+
+
+async def test_a_number_that_hangs_up_on_its_document_is_not_connected() -> None:
+    def answer(hit):
+        if "?whisper" in hit.url:
+            return twiml("<Hangup/>")
+        return twiml(f'<Dial><Number url="?whisper">{OTHER}</Number></Dial><Say>Back.</Say>')
+
+    async with asyncio.timeout(5), exchange(answer) as here:
+        call = await dialled(here, Plan())
+        assert call.heard == ["Back."]
+        assert not [moment for moment in call.timeline.moments if moment.detail.get("bridged")]
+
+
+async def test_a_number_without_a_country_cannot_be_reached() -> None:
+    dial = '<Dial action="?dialled">555-0003</Dial>'
+    async with asyncio.timeout(5), exchange(program(dial)) as here:
+        call = await dialled(here, Plan())
+        (back,) = [hit for hit in here.customer.hits if "?dialled" in hit.url]
+        assert back.form["DialCallStatus"] == "failed"
+        assert any(warning.startswith("13224") for warning in call.warnings)
