@@ -45,7 +45,7 @@ FORWARDING = {
     ),
     "wrong-host": (
         "Host $http_host",
-        "X-Forwarded-Host other.example.test",
+        "X-Forwarded-Host other.example.test:$server_port",
         "X-Forwarded-Proto https",
     ),
 }
