@@ -41,7 +41,7 @@ async def test_who_is_late_speaks_into_the_next_turn() -> None:
     pause = '<Pause length="2"/>'
     call = await lived(GATHER + pause, Say("Yes.", after_s=4))
     assert call.timeline.of(Kind.SAID) == [], "the turn was over before"
-    longer = '<Gather input="speech" timeout="9"/>'
+    longer = '<Gather input="speech" timeout="9" speechTimeout="auto"/>'
     call = await lived(GATHER + pause + longer, Say("Yes.", after_s=4))
     assert [moment.text for moment in call.timeline.of(Kind.SAID)] == ["Yes."]
 
