@@ -193,7 +193,8 @@ class FarEnd:
         if self.plan.patience_s is None:
             await ear.news.until(lambda: bool(self._steps) or ear.is_over)
             return
-        if not await self._within(self.plan.patience_s, lambda: bool(self._steps)):
+        busy = await self._within(self.plan.patience_s, lambda: bool(self._steps))
+        if not busy and not ear.is_over:
             ear.timeline.add(Kind.SAID, "(has nothing more to say and hangs up)")
             ear.put_down()
             await ear.news.until(lambda: ear.is_over)

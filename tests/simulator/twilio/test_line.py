@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from sidecar.simulator.farend import HangUp, Pickup, Plan, Say, Wait
+from sidecar.simulator.farend import HangUp, Pickup, Plan, Press, Say, Wait
 from sidecar.simulator.quirks import CallbackQuirk, Delivery, Quirks
 from sidecar.simulator.twilio.line import APOLOGY, Line
 from tests.support.exchange import OURS, THEIRS, Exchange, Hit, exchange, twiml
@@ -253,6 +253,24 @@ async def test_a_broken_document_is_a_fault_and_an_apology(
         assert [fault.partition(":")[0] for fault in call.faults] == [code]
         assert call.heard == [APOLOGY]
         assert call.status == "completed"
+
+
+async def test_a_refused_signature_comes_with_its_likely_cause() -> None:
+    async with asyncio.timeout(5), exchange(lambda hit: web.Response(status=401)) as here:
+        call = await incoming(here)
+        assert "publicUrl" in call.faults[0]
+
+
+async def test_what_was_said_is_taken_in_before_the_next_step() -> None:
+    def program(hit: Hit) -> str:
+        if "Digits" in hit.form:
+            return twiml('<Gather input="speech" timeout="9"/>')
+        return twiml('<Gather timeout="9"/><Pause length="9"/>')
+
+    async with asyncio.timeout(5), exchange(program) as here:
+        await incoming(here, Plan(talk=(Press("12"), Say("That is all."), HangUp())))
+        forms = [hit.form for hit in here.customer.documents()]
+        assert (forms[1]["Digits"], forms[2]["SpeechResult"]) == ("12", "That is all.")
 
 
 async def test_the_fallback_is_asked_when_the_document_fails() -> None:

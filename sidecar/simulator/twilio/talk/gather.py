@@ -97,7 +97,7 @@ def _result(stage: Stage, running: Gathering) -> dict[str, str] | None:
 
 
 async def speak(stage: Stage, text: str) -> None:
-    """The far end says something; whoever listens gets it."""
+    """The far end says something; whoever listens gets it. Ends when it has been taken in."""
     running = stage.gathering
     seconds = max(0.3, len(text.split()) / WORDS_PER_S)
     taken = running is not None and running.speech
@@ -117,6 +117,7 @@ async def speak(stage: Stage, text: str) -> None:
     finally:
         running.speaking = False
         stage.news.tell()
+    await stage.news.until(lambda: stage.gathering is not running)
 
 
 def _tell_partial(stage: Stage, running: Gathering, text: str) -> None:
@@ -137,7 +138,7 @@ def _tell_partial(stage: Stage, running: Gathering, text: str) -> None:
 
 
 async def press(stage: Stage, digits: str) -> None:
-    """The far end presses keys; whoever listens for them gets them."""
+    """The far end presses keys; whoever listens for them gets them. Ends when they were taken."""
     running = stage.gathering
     taken = running is not None and running.digits
     note = "" if taken or stage.bridged else " (nobody listens)"
@@ -149,3 +150,5 @@ async def press(stage: Stage, digits: str) -> None:
             stage.starred = True
         stage.news.tell()
         await stage.pace.sleep(KEY_S)
+    if taken:
+        await stage.news.until(lambda: stage.gathering is not running)

@@ -20,6 +20,10 @@ from sidecar.tasks import TaskSet
 WORDS_PER_S = 3.0
 WRONG_TYPE = 12300
 INVALID_URL = 11100
+REFUSED_HINT = (
+    " It was signed with the script's token for its `publicUrl`, or for the target without one:"
+    " both must be the sidecar's."
+)
 XML_TYPES = ("text/xml", "application/xml")
 
 
@@ -198,7 +202,8 @@ def _unusable(delivery: Delivery) -> tuple[int, str] | None:
     """Why an answer is no document; None when it may be one."""
     if not delivery.ok:
         answer = delivery.status or f"nothing ({delivery.problem})"
-        return UNREACHABLE, f"The webhook {delivery.what} was answered with {answer}."
+        hint = REFUSED_HINT if delivery.status in (401, 403) else ""
+        return UNREACHABLE, f"The webhook {delivery.what} was answered with {answer}.{hint}"
     kind = delivery.content_type.partition(";")[0].strip().lower()
     if kind not in XML_TYPES:
         return WRONG_TYPE, f"The webhook {delivery.what} was answered with {kind or 'no type'}."
