@@ -13,7 +13,9 @@ from multidict import MultiDictProxy
 from twilio.request_validator import RequestValidator
 
 from sidecar.engine.clock import SystemClock
+from sidecar.simulator.farend import Plan
 from sidecar.simulator.twilio.face import TwilioSimulator
+from sidecar.simulator.twilio.line import Line
 from sidecar.simulator.twilio.rest.account import Account
 
 SID = "AC00000000000000000000000000000001"
@@ -48,6 +50,13 @@ Program = Callable[[Hit], Answer]
 
 def twiml(inner: str) -> str:
     return f'<?xml version="1.0" encoding="UTF-8"?><Response>{inner}</Response>'
+
+
+HELLO = twiml("<Say>Hello there.</Say><Hangup/>")
+PAUSE = twiml('<Pause length="100"/>')
+EVENTS = [
+    ("StatusCallbackEvent", each) for each in ("initiated", "ringing", "answered", "completed")
+]
 
 
 @dataclass(slots=True)
@@ -115,6 +124,22 @@ class Exchange:
     sim: TwilioSimulator
     customer: Customer
     api: Api
+
+    async def place(self, plan: Plan | None = None, **members: str) -> Line:
+        """A call of the customer's, told of in every event."""
+        if plan is not None:
+            self.sim.plan(plan)
+        given = {"Twiml": HELLO, "StatusCallback": f"{self.customer.url}?s=1", **members}
+        if "Url" in given:
+            del given["Twiml"]
+        status, made = await self.api.create(*EVENTS, **given)
+        assert status == 201, made
+        return next(line for line in self.sim.lines if line.sid == made["sid"])
+
+    async def over(self, plan: Plan | None = None, **members: str) -> Line:
+        line = await self.place(plan, **members)
+        await line.done.wait()
+        return line
 
 
 @asynccontextmanager

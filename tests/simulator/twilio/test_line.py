@@ -8,39 +8,16 @@ import pytest
 from aiohttp import web
 
 from sidecar.simulator.farend import HangUp, Pickup, Plan, Press, Say, Wait
-from sidecar.simulator.quirks import CallbackQuirk, Delivery, Quirks
+from sidecar.simulator.quirks import Quirks
 from sidecar.simulator.twilio.line import APOLOGY, Line
-from tests.support.exchange import OURS, THEIRS, Exchange, Hit, exchange, twiml
-
-ALL = [("StatusCallbackEvent", each) for each in ("initiated", "ringing", "answered", "completed")]
-HELLO = twiml("<Say>Hello there.</Say><Hangup/>")
-PAUSE = twiml('<Pause length="100"/>')
-
-
-async def placed(here: Exchange, plan: Plan | None = None, **members: str) -> Line:
-    """A call of the customer's, told of in every event."""
-    if plan is not None:
-        here.sim.plan(plan)
-    given = {"Twiml": HELLO, "StatusCallback": f"{here.customer.url}?s=1", **members}
-    if "Url" in given:
-        del given["Twiml"]
-    status, made = await here.api.create(*ALL, **given)
-    assert status == 201, made
-    return next(line for line in here.sim.lines if line.sid == made["sid"])
-
-
-async def over(here: Exchange, plan: Plan | None = None, **members: str) -> Line:
-    line = await placed(here, plan, **members)
-    await line.done.wait()
-    return line
-
+from tests.support.exchange import HELLO, OURS, PAUSE, THEIRS, Exchange, Hit, exchange, twiml
 
 # -- outbound --------------------------------------------------------------------------------------
 
 
 async def test_an_answered_call_rings_is_told_and_completes() -> None:
     async with asyncio.timeout(5), exchange() as here:
-        call = await over(here)
+        call = await here.over()
         assert call.heard == ["Hello there."]
         assert here.customer.events() == ["initiated", "ringing", "in-progress", "completed"]
         assert [hit.form["SequenceNumber"] for hit in here.customer.hits] == ["0", "1", "2", "3"]
@@ -66,7 +43,7 @@ async def test_a_call_that_is_not_answered_says_why(
     pickup: Pickup, status: str, events: list[str], code: str
 ) -> None:
     async with asyncio.timeout(5), exchange() as here:
-        call = await over(here, Plan(pickup))
+        call = await here.over(Plan(pickup))
         assert call.status == status
         assert here.customer.events() == events
         last = here.customer.hits[-1].form
@@ -76,7 +53,7 @@ async def test_a_call_that_is_not_answered_says_why(
 
 async def test_a_call_rings_no_longer_than_its_time_out() -> None:
     async with asyncio.timeout(5), exchange() as here:
-        call = await over(here, Plan(ring_s=30), Timeout="10")
+        call = await here.over(Plan(ring_s=30), Timeout="10")
         assert call.status == "no-answer"
         assert call.timeline.moments[-1].at_ms - call.timeline.begun_ms < 11_000
 
@@ -91,7 +68,7 @@ async def test_without_events_only_the_end_is_told() -> None:
 async def test_the_document_is_fetched_when_the_call_is_answered() -> None:
     async with asyncio.timeout(5), exchange(lambda hit: HELLO) as here:
         url = f"{here.customer.url}?callId=7&n=a%2Fb"
-        call = await over(here, Url=url)
+        call = await here.over(Url=url)
         (hit,) = here.customer.documents()
         assert hit.url == url
         assert (hit.form["CallStatus"], hit.form["Direction"]) == ("in-progress", "outbound-api")
@@ -100,14 +77,14 @@ async def test_the_document_is_fetched_when_the_call_is_answered() -> None:
 
 async def test_keys_are_sent_after_the_answer_and_before_the_document() -> None:
     async with asyncio.timeout(5), exchange() as here:
-        call = await over(here, SendDigits="ww12#")
+        call = await here.over(SendDigits="ww12#")
         texts = [moment.text for moment in call.timeline.moments]
         assert texts.index("sends the keys ww12#") < texts.index("Hello there.")
 
 
 async def test_the_time_limit_ends_a_call() -> None:
     async with asyncio.timeout(5), exchange() as here:
-        call = await over(here, Twiml=PAUSE, TimeLimit="20")
+        call = await here.over(Twiml=PAUSE, TimeLimit="20")
         assert (call.status, call.leg.duration_s) == ("completed", 20)
 
 
@@ -115,52 +92,9 @@ async def test_a_far_end_that_hangs_up_cuts_what_is_said() -> None:
     async with asyncio.timeout(5), exchange() as here:
         words = "one two three four five six seven eight nine ten"
         plan = Plan(talk=(Wait(1.7), HangUp()))
-        call = await over(here, plan, Twiml=twiml(f"<Say>{words}</Say><Say>more</Say>"))
+        call = await here.over(plan, Twiml=twiml(f"<Say>{words}</Say><Say>more</Say>"))
         assert call.heard == ["one two three four five"]
         assert call.status == "completed"
-
-
-# -- machine detection -----------------------------------------------------------------------------
-
-ASYNC = {"AsyncAmd": "true", "MachineDetection": "Enable"}
-
-
-@pytest.mark.parametrize(
-    ("plan", "how", "result"),
-    [
-        (Plan(), "Enable", "human"),
-        (Plan(Pickup.MACHINE), "Enable", "machine_start"),
-        (Plan(Pickup.MACHINE), "DetectMessageEnd", "machine_end_beep"),
-        (Plan(Pickup.MACHINE, greeting_s=50), "DetectMessageEnd", "unknown"),
-        (Plan(Pickup.FAX), "Enable", "fax"),
-    ],
-)
-async def test_detection_comes_beside_the_call(plan: Plan, how: str, result: str) -> None:
-    async with asyncio.timeout(5), exchange() as here:
-        url = f"{here.customer.url}?amd"
-        members = {**ASYNC, "MachineDetection": how, "AsyncAmdStatusCallback": url}
-        await over(here, plan, Twiml=PAUSE, **members)
-        (told,) = [hit for hit in here.customer.hits if "?amd" in hit.url]
-        assert set(told.form) == {
-            "CallSid",
-            "AccountSid",
-            "AnsweredBy",
-            "MachineDetectionDuration",
-        }
-        assert told.form["AnsweredBy"] == result
-        assert here.customer.hits[-1].form["AnsweredBy"] == result
-
-
-async def test_detection_in_line_holds_the_document_back() -> None:
-    async with asyncio.timeout(5), exchange(lambda hit: HELLO) as here:
-        await over(here, Plan(Pickup.MACHINE), Url=here.customer.url, MachineDetection="Enable")
-        assert here.customer.documents()[0].form["AnsweredBy"] == "machine_start"
-
-
-async def test_a_call_that_ends_before_the_result_tells_none() -> None:
-    async with asyncio.timeout(5), exchange() as here:
-        await over(here, AsyncAmdStatusCallback=f"{here.customer.url}?amd", **ASYNC)
-        assert not [hit for hit in here.customer.hits if "?amd" in hit.url]
 
 
 # -- inbound ---------------------------------------------------------------------------------------
@@ -279,8 +213,8 @@ async def test_the_fallback_is_asked_when_the_document_fails() -> None:
 
     async with asyncio.timeout(5), exchange(program) as here:
         url = here.customer.url
-        call = await over(
-            here, Url=url, FallbackUrl=f"{url}?fallback", StatusCallback=f"{url}?fallback"
+        call = await here.over(
+            Url=url, FallbackUrl=f"{url}?fallback", StatusCallback=f"{url}?fallback"
         )
         asked = here.customer.documents()[1].form
         assert (asked["ErrorCode"], asked["ErrorUrl"]) == ("11200", url)
@@ -318,7 +252,7 @@ async def test_play_redirect_and_a_late_reject() -> None:
 
 async def talking(here: Exchange, **members: str) -> Line:
     """A call that is being told something long, at real pace."""
-    call = await placed(here, Plan(ring_s=0), Twiml=PAUSE, **members)
+    call = await here.place(Plan(ring_s=0), Twiml=PAUSE, **members)
     await call.news.until(lambda: call.status == "in-progress")
     return call
 
@@ -334,7 +268,7 @@ async def test_a_new_document_drops_the_current_one() -> None:
 
 async def test_a_call_that_rings_cannot_be_redirected_but_canceled() -> None:
     async with asyncio.timeout(5), exchange(speed=50) as here:
-        call = await placed(here, Plan(ring_s=50))
+        call = await here.place(Plan(ring_s=50))
         status, body = await here.api.update(call.sid, Twiml=HELLO)
         assert (status, body["code"]) == (400, 21220)
         assert body["message"] == "Call is not in-progress. Cannot redirect."
@@ -346,7 +280,7 @@ async def test_a_call_that_rings_cannot_be_redirected_but_canceled() -> None:
 
 async def test_completed_ends_a_call_in_any_state() -> None:
     async with asyncio.timeout(5), exchange(speed=50) as here:
-        ringing = await placed(here, Plan(ring_s=50))
+        ringing = await here.place(Plan(ring_s=50))
         assert (await here.api.update(ringing.sid, Status="completed"))[1]["status"] == "canceled"
         call = await talking(here)
         assert (await here.api.update(call.sid, Status="canceled"))[1]["code"] == 21220
@@ -357,7 +291,7 @@ async def test_completed_ends_a_call_in_any_state() -> None:
 @pytest.mark.parametrize(("gone", "answer"), [(False, (400, 21220)), (True, (404, 20404))])
 async def test_an_ended_call_cannot_be_changed(gone: bool, answer: tuple[int, int]) -> None:
     async with asyncio.timeout(5), exchange(quirks=Quirks(ended_is_gone=gone)) as here:
-        call = await over(here)
+        call = await here.over()
         status, body = await here.api.update(call.sid, Status="completed")
         assert (status, body["code"]) == answer
 
@@ -375,62 +309,17 @@ async def test_a_redirect_may_be_refused_for_a_moment() -> None:
 # -- quirks ----------------------------------------------------------------------------------------
 
 
-async def events_with(callbacks: Mapping[str, CallbackQuirk]) -> list[str]:
-    quirks = Quirks(callbacks=callbacks)
-    async with asyncio.timeout(5), exchange(quirks=quirks) as here:
-        await over(here)
-        assert all(hit.signed for hit in here.customer.hits)
-        return here.customer.events()
-
-
-async def test_callbacks_may_be_doubled() -> None:
-    events = await events_with({"all": CallbackQuirk(Delivery.DOUBLED)})
-    names = ["initiated", "ringing", "in-progress", "completed"]
-    assert events == [name for name in names for _ in range(2)]
-
-
-async def test_callbacks_may_be_missing() -> None:
-    events = await events_with({"ringing": CallbackQuirk(Delivery.MISSING)})
-    assert events == ["initiated", "in-progress", "completed"]
-
-
-async def test_callbacks_may_change_places() -> None:
-    events = await events_with({"ringing": CallbackQuirk(Delivery.REORDERED)})
-    assert events == ["initiated", "in-progress", "ringing", "completed"]
-    assert await events_with({"completed": CallbackQuirk(Delivery.REORDERED)}) == [
-        "initiated",
-        "ringing",
-        "in-progress",
-        "completed",
-    ]
-
-
-async def test_callbacks_may_come_after_the_end() -> None:
-    events = await events_with({"answered": CallbackQuirk(Delivery.LATE, 30)})
-    assert events == ["initiated", "ringing", "completed", "in-progress"]
-
-
-@pytest.mark.parametrize(
-    ("delivery", "times"), [(Delivery.MISSING, 0), (Delivery.DOUBLED, 2), (Delivery.LATE, 1)]
-)
-async def test_detection_may_be_told_badly_too(delivery: Delivery, times: int) -> None:
-    quirks = Quirks(callbacks={"machine": CallbackQuirk(delivery, 2)})
-    async with asyncio.timeout(5), exchange(quirks=quirks) as here:
-        await over(here, Twiml=PAUSE, AsyncAmdStatusCallback=f"{here.customer.url}?amd", **ASYNC)
-        assert len([hit for hit in here.customer.hits if "?amd" in hit.url]) == times
-
-
 async def test_the_query_may_be_dropped() -> None:
     quirks = Quirks(drop_query=True)
     async with asyncio.timeout(5), exchange(lambda hit: HELLO, quirks=quirks) as here:
-        await over(here, Url=f"{here.customer.url}?callId=7")
+        await here.over(Url=f"{here.customer.url}?callId=7")
         assert {hit.url for hit in here.customer.hits} == {here.customer.url}
         assert all(hit.signed for hit in here.customer.hits)
 
 
 async def test_a_call_may_never_end() -> None:
     async with asyncio.timeout(5), exchange(quirks=Quirks(never_ends=True)) as here:
-        call = await over(here)
+        call = await here.over()
         assert here.customer.events() == ["initiated", "ringing", "in-progress"]
         assert (await here.api.fetch(call.sid))["status"] == "in-progress"
         status, shown = await here.api.update(call.sid, Status="completed")
@@ -439,7 +328,7 @@ async def test_a_call_may_never_end() -> None:
 
 async def test_a_callback_that_is_refused_is_a_warning() -> None:
     async with asyncio.timeout(5), exchange(lambda hit: web.Response(status=503)) as here:
-        call = await over(here)
+        call = await here.over()
         assert len(call.warnings) == 4
         assert call.warnings[0].startswith("11200")
         assert call.faults == []
