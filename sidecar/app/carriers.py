@@ -32,6 +32,14 @@ def unsupported(config: Config) -> str | None:
     return f"This version cannot place calls with {config.provider} yet; use mock or twilio."
 
 
+def absent(config: Config) -> "AbsentCarrier | None":
+    """What stands in for a provider that this version cannot use; None when it can."""
+    why = unsupported(config)
+    if why is None:
+        return None
+    return AbsentCarrier(config.provider, why, "Set `provider` to mock or twilio.")
+
+
 def carrier_of(
     config: Config, rpc_token: str, public_url: Callable[[], str | None], clock: Clock
 ) -> Carrier:
@@ -40,9 +48,8 @@ def carrier_of(
         from sidecar.providers.mock.provider import MockCarrier
 
         return MockCarrier(line_settings(config), config.caller_number or "", rpc_token, clock)
-    why = unsupported(config)
-    if why is not None:
-        return AbsentCarrier(config.provider, why, "Set `provider` to mock or twilio.")
+    if (stand_in := absent(config)) is not None:
+        return stand_in
     missing = missing_credentials(config)
     if missing:
         # Without its token nothing could tell a forged webhook from a real one.

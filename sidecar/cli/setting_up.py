@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from sidecar.app.carriers import absent
 from sidecar.cli.exits import DONE, FAILED, NoSidecar
 from sidecar.cli.output import Output
 from sidecar.cli.site import Site
@@ -22,7 +23,8 @@ async def check(site: Site) -> Mapping[str, Any]:
         async with site.client() as client:
             return await client.request("voicecall.setup")
     except NoSidecar as error:
-        checks = [_store(site), _sidecar(error)]
+        stand_in = absent(site.loaded.config)
+        checks = [*(stand_in.checks() if stand_in else ()), _store(site), _sidecar(error)]
         return readiness(site.loaded.config, site.loaded.warnings, checks)
 
 

@@ -21,6 +21,19 @@ def test_a_check_that_fails_is_code_1_and_tells_the_fix(voicecall: Program) -> N
     assert any("twilio.authToken" in check["fix"] for check in failed)
 
 
+def test_a_provider_this_version_cannot_use_fails_with_and_without_a_sidecar(
+    voicecall: Program,
+) -> None:
+    plivo = {"authId": "id", "authToken": "token"}
+    voicecall.configure(provider="plivo", fromNumber="+15550003333", plivo=plivo)
+    alone = voicecall.run("setup").document
+    with voicecall.serving():
+        running = voicecall.run("setup").document
+    for told in (alone, running):
+        failed = {check["id"] for check in told["checks"] if check["status"] == "fail"}
+        assert "provider.plivo" in failed
+
+
 def test_a_store_that_cannot_be_used_fails_a_check(voicecall: Program) -> None:
     voicecall.store.parent.mkdir(parents=True)
     voicecall.store.write_bytes(b"this is no database" * 100)
