@@ -27,7 +27,8 @@ async def schema(output: Output, out: Path, check: bool) -> int:
         else:
             output.show(done(f"{len(written)} files written to {out}."))
     if problems:
-        output.complain(f"The schemas in {out} are stale.", "Write them with: voicecall schema")
+        remedy = f"Write them with: voicecall schema --out {out}"
+        output.complain(f"The schemas in {out} are stale.", remedy)
     return FAILED if problems else DONE
 
 

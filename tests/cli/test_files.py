@@ -20,6 +20,7 @@ def test_stale_schemas_are_code_1(voicecall: Program, tmp_path: Path) -> None:
     done = voicecall.run("schema", "--out", str(out), "--check")
     assert done.code == 1
     assert done.document["problems"] == ["errors.json is stale."]
+    assert f"schema --out {out}" in done.err
 
 
 def test_schemas_that_cannot_be_written_are_code_1(voicecall: Program, tmp_path: Path) -> None:

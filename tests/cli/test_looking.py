@@ -45,6 +45,19 @@ def test_the_store_answers_as_the_sidecar_does(voicecall: Program) -> None:
     assert read == asked
 
 
+def test_status_says_when_nobody_looks_after_the_calls_it_shows(voicecall: Program) -> None:
+    with voicecall.started("serve", "--log-level", "error") as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        call_id = voicecall.document("call", "-m", "Hello")["callId"]
+        assert "No sidecar" not in voicecall.run("status").err
+        process.kill()
+        process.communicate(timeout=10)
+    done = voicecall.run("status")
+    assert [call["callId"] for call in done.document["calls"]] == [call_id]
+    assert "No sidecar is running." in done.err
+
+
 def _looks(call_id: str) -> list[tuple[str, ...]]:
     return [("status",), ("status", "--call-id", call_id), ("history",), ("latency",)]
 

@@ -21,11 +21,14 @@ async def status(output: Output, config: str | None, params: Params) -> int:
     def read(reader: "StoreReader") -> Mapping[str, Any]:
         wish = validate(StatusParams, params)
         if wish.call_id is None:
-            return {"calls": [record(call) for call in reader.open_calls()]}
+            return {"calls": [record(c) for c in reader.open_calls() if not c.is_over]}
         call = reader.get(wish.call_id) or reader.find(wish.call_id)
         return {"found": False} if call is None else {"found": True, "call": record(call)}
 
-    result = await Site.load(config).ask_or_read("voicecall.status", params, read)
+    site = Site.load(config)
+    result = await site.ask_or_read("voicecall.status", params, read)
+    if result.get("calls") and site.running() is None:
+        output.note("No sidecar is running. The next one finds out what became of these calls.")
     if not output.for_people:
         output.document(result)
         return DONE
