@@ -34,6 +34,7 @@ from sidecar.engine.journal import Journal
 from sidecar.errors import ConfigError, StoreError
 from sidecar.ingress import Listener, ListenFailed, PortTaken
 from sidecar.ports import Carrier, Check, Counters, Tunnel
+from sidecar.rpc.handshake import PROTOCOL_VERSION
 from sidecar.rpc.methods import Services, handlers
 from sidecar.rpc.methods.reading import record
 from sidecar.rpc.server import RpcServer
@@ -44,7 +45,6 @@ from sidecar.tasks import TaskSet
 if TYPE_CHECKING:
     from sidecar.rpc.doors.websocket import WebSocketDoor
 
-PROTOCOL_VERSION = 1
 PRUNE_EVERY_MS = 3_600_000
 DAY_MS = 86_400_000
 ANSWER_GRACE_MS = 1_000

@@ -15,7 +15,6 @@ _SECOND_MS, _MINUTE_S = 1_000, 60
 ENDED_WELL = frozenset({"completed", "hangup-user", "hangup-bot"})
 ENDED_SO_SO = frozenset({"busy", "no-answer", "voicemail", "timeout"})
 ENDED_BADLY = frozenset({"error", "failed"})
-TERMINAL = ENDED_WELL | ENDED_SO_SO | ENDED_BADLY
 
 
 def clean(text: object) -> str:

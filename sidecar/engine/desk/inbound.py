@@ -10,6 +10,7 @@ import structlog
 from sidecar.call.events import Dialed, Incoming, LegEnded
 from sidecar.call.model import Call
 from sidecar.call.screening import (
+    PAIRING_VALID_MS,
     RejectReason,
     Silent,
     normalise_number,
@@ -26,7 +27,6 @@ from sidecar.errors import StoreError
 from sidecar.ports import InboundLeg, News, Pairing, SeenKey
 
 SEEN_MS = 24 * 3_600_000
-PAIRING_MS = 60 * 60_000
 
 log = structlog.get_logger()
 
@@ -205,7 +205,7 @@ class Inbound:
         if isinstance(decision, Silent):
             return None
         code = decision.code or pairing_code(secrets.randbelow(1_000_000), pending)
-        await engine.store.put_pairing(Pairing(code, caller, now_ms + PAIRING_MS, now_ms))
+        await engine.store.put_pairing(Pairing(code, caller, now_ms + PAIRING_VALID_MS, now_ms))
         await engine.tell("pairing.requested", {"from": caller, "code": code})
         return self._settings.pairing_phrase.replace("{code}", spell_code(code))
 
