@@ -24,9 +24,11 @@ export async function connect({ gateway, root, figures }) {
   // `openclaw` as an installation would have it on the PATH.
   fs.writeFileSync(path.join(bin, "openclaw"), gateway.launcher, { mode: 0o755 });
   const env = { ...gateway.environment, PATH: `${bin}:${process.env.PATH}` };
-  const run = (line) => execFileSync("bash", ["-c", line], { cwd: root, env, encoding: "utf8" });
+  const run = (line) => execFileSync("bash", ["-c", line], { cwd: root, env, encoding: "utf8", stdio: "pipe" });
   const [setup, pack, install, configure, check] = commands(root);
-  for (const line of [setup, pack, install, configure]) run(line);
+  // What 2026.9 asks for with a file of this machine; see below the commands.
+  const consent = gateway.isOld ? "" : " --force --accept-capabilities";
+  for (const line of [setup, pack, install + consent, configure]) run(line);
   figures.startSeconds = (await gateway.start()) / 1_000;
   const result = JSON.parse(run(check));
   assert.equal(result.ok, true);

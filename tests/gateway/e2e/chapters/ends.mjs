@@ -70,9 +70,13 @@ export async function gatewayCrash({ gateway, figures }) {
   assert.deepEqual(calls, []);
 }
 
-export async function stops({ gateway, figures }) {
+export async function stops({ gateway, model, figures }) {
   const client = await gateway.client();
+  const warmed = model.asked.length;
   await listening(client);
+  // A Gateway waits for the turns of its agents, and for its own start, before it stops anything.
+  await until(() => model.asked.length > warmed, "the warming", 60_000);
+  await new Promise((resolve) => setTimeout(resolve, 5_000));
   const { pid } = gateway.lock;
   const { ms, code, signal } = await gateway.stop();
   figures.stopMs = ms;
