@@ -8,6 +8,7 @@ from pathlib import Path
 from sidecar.app.token import write_private
 
 NAME = "sidecar.json"
+_PID_END = 2**31
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +41,17 @@ def read_lock(store_path: str) -> Running | None:
     """The sidecar that the lock file names, if that process is alive."""
     try:
         members = json.loads(lock_path(store_path).read_text(encoding="utf-8"))
-        running = Running(int(members["pid"]), str(members["url"]), members.get("tokenFile"))
-    except (OSError, ValueError, KeyError, TypeError):
+        pid, url, token_file = members["pid"], members["url"], members.get("tokenFile")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
-    return running if _is_alive(running.pid) else None
+    if not (_is_pid(pid) and isinstance(url, str) and isinstance(token_file, str | None)):
+        return None
+    return Running(pid, url, token_file) if _is_alive(pid) else None
+
+
+def _is_pid(value: object) -> bool:
+    """0 and less mean groups of processes, some of which always live."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value < _PID_END
 
 
 def _is_alive(pid: int) -> bool:

@@ -124,6 +124,6 @@ def _decoded(text: str) -> HttpAnswer:
     try:
         members = json.loads(text)
         return HttpAnswer(int(members["status"]), str(members["body"]), str(members["contentType"]))
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         problem = Problem("storeUnavailable", "The store holds an answer that cannot be read.")
         raise StoreError(problem) from error

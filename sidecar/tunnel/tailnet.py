@@ -143,7 +143,8 @@ def parse_served(output: str, host: str, port: int) -> Served | Problem:
     place = f"{host}:{port}"
     web = _member(_member(config, "Web"), place)
     handlers = _member(web, "Handlers")
-    targets = {path: _member(handlers, path).get("Proxy") for path in handlers}
+    proxies = {path: _member(handlers, path).get("Proxy") for path in handlers}
+    targets = {path: to if isinstance(to, str) else None for path, to in proxies.items()}
     return Served(targets, _member(config, "AllowFunnel").get(place) is True)
 
 

@@ -101,7 +101,8 @@ def _turns_of(entry: Mapping[str, Any]) -> dict[tuple[str, Any], Turn]:
     if is_event(entry):
         if entry["type"] != "call.turn":
             return {}
-        key = (call_id, entry.get("seq", entry["at"]))
+        seq = entry.get("seq")
+        key = (call_id, seq if _is_number(seq) else entry["at"])
         return {key: Turn(0, int(entry["at"]), _figures(entry.get("latency")))}
     turns = entry.get("turns")
     if isinstance(turns, list):
@@ -135,4 +136,5 @@ def _figures(latency: object) -> dict[str, int]:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
+    """A time, a count or a length of time; nothing that a log tells of is as large as this."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 2**53

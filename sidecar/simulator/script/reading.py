@@ -8,6 +8,7 @@ from sidecar.errors import ConfigError
 
 DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m)?")
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, None: 1.0, "": 1.0}
+LONGEST_S = 366 * 86_400
 NUMBER = re.compile(r"\+[1-9]\d{6,14}")
 
 
@@ -120,6 +121,9 @@ def seconds_of(value: Any) -> float | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, int | float):
-        return float(value) if value >= 0 else None
+        return float(value) if 0 <= value <= LONGEST_S else None
     found = DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
-    return float(found[1]) * UNITS[found[2]] if found else None
+    if found is None:
+        return None
+    seconds = float(found[1]) * UNITS[found[2]]
+    return seconds if seconds <= LONGEST_S else None

@@ -63,6 +63,11 @@ def parse(text: str, carrier: str, environ: Mapping[str, str]) -> Script:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}" if mark is not None else "script"
         raise ConfigError([(where, "it is not valid YAML")]) from error
+    except (ValueError, OverflowError, RecursionError) as error:
+        # Dates and numbers that are none, and nesting without end.
+        raise ConfigError(
+            [("script", "it holds a date or number that is none, or is nested too deeply")]
+        ) from error
     problems = Problems()
     script = _script(Table(document, "", problems), carrier, environ)
     problems.raise_any()
