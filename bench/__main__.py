@@ -1,4 +1,5 @@
-"""Runs the measurements, prints a table with the spread, and writes `bench/results.json`."""
+"""Runs the measurements, prints a table with the spread, and writes `bench/results.json`, where the
+figures that were not asked for stay as they are."""
 
 import json
 import os
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from bench.figures import Figure
 
-MEASUREMENTS = {"P2": "webhooks", "P5": "process", "P6": "rpc", "P8": "store"}
+MEASUREMENTS = {"P2": "webhooks", "P5": "process", "P6": "rpc", "P8": "store", "flood": "flood"}
 
 
 def main() -> int:
@@ -27,6 +28,8 @@ def main() -> int:
         row += f" {figure.median:>10.3f} {min(figure.values):>10.3f} {max(figure.values):>10.3f}"
         extra = "".join(f"  {name} {value:.3f}" for name, value in figure.extra.items())
         print(f"{row}  {figure.target:14} {'reached' if figure.reached else 'MISSED'}{extra}")
+    path = Path(__file__).parent / "results.json"
+    before = json.loads(path.read_text())["figures"] if path.exists() else []
     results = {
         "machine": {"cores": os.cpu_count(), "python": platform.python_version(),
                     "system": platform.platform()},
@@ -35,9 +38,8 @@ def main() -> int:
              "median": f.median, "min": min(f.values), "max": max(f.values), "count": len(f.values),
              "method": f.method, **({"extra": f.extra} if f.extra else {})}
             for f in figures
-        ],
+        ] + [figure for figure in before if figure["id"] not in wanted],
     }  # fmt: skip
-    path = Path(__file__).parent / "results.json"
     path.write_text(json.dumps(results, indent=2) + "\n")
     return 0
 

@@ -45,7 +45,7 @@ class Field:
     """A sidecar with one call that has been answered, and the load process beside it."""
 
     def __init__(self) -> None:
-        self._port = _free_port()
+        self._port = free_port()
         self._twilio = Twilio(self._port)
         self._sent = 10
         with _core(0):
@@ -157,7 +157,7 @@ def _extra(runs: Sequence[Seen]) -> dict[str, float]:
     }
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port
