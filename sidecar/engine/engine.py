@@ -337,6 +337,10 @@ class Engine:
             return
         if call.hangup_due and call.provider_call_id is not None:
             return
+        newest = self._newest.get(call_id)
+        if newest is not None and newest is not asyncio.current_task():
+            # Its end is not on disk yet; whoever looked there would find the call open.
+            return
         self._roster.drop(call_id)
         self._partials.forget(call_id)
 

@@ -6,6 +6,7 @@ from sidecar.call.effects import Dial, Hangup, Say
 from sidecar.call.events import (
     Answered,
     Dialed,
+    DigitsHeard,
     Heard,
     LegEnded,
     LineLive,
@@ -14,7 +15,7 @@ from sidecar.call.events import (
     Ringing,
     Spoken,
 )
-from sidecar.call.model import EndReason, State
+from sidecar.call.model import EndReason, Mode, State
 from sidecar.errors import CarrierError, Problem
 from tests.support.troubles import UNREACHABLE
 from tests.support.world import THEIRS, World
@@ -257,3 +258,23 @@ async def test_a_call_is_found_by_both_of_its_ids_while_open_and_after(world: Wo
         await world.outcome(world.end(call_id))
     assert await world.engine.find("no-such-leg") is None
     assert await world.engine.get("no-such-call") is None
+
+
+async def test_an_end_that_is_not_on_disk_yet_happens_once(world: World) -> None:
+    answer = await world.outcome(world.dial(mode=Mode.CONVERSATION))
+    assert isinstance(answer, dict)
+    call_id = answer["callId"]
+    await world.passes(10_000)
+    at_ms = world.clock.now_ms()
+
+    world.store.slow = "call.ended"
+    world.do(world.engine.submit(call_id, DigitsHeard(at_ms, "1")))
+    world.do(world.engine.submit(call_id, LegEnded(at_ms, EndReason.HANGUP_USER)))
+    await world.idle()
+    world.do(world.engine.submit(call_id, LegEnded(at_ms, EndReason.HANGUP_USER)))
+    await world.idle()
+    world.store.slow = None
+    world.store.release()
+    await world.idle()
+
+    assert len(await world.events(call_id, "call.ended")) == 1

@@ -25,11 +25,13 @@ UNREACHABLE = CarrierError(Problem("carrierUnavailable", "The carrier cannot be 
 
 
 class TroubledStore(SqliteStore):
-    """`failing` makes every commit fail, `held` makes it wait; `busy` counts what is under way."""
+    """`failing` makes every commit fail, `held` makes it wait, `slow` makes those wait that journal
+    this type of event; `busy` counts what is under way."""
 
     def __init__(self, path: str) -> None:
         super().__init__(path)
         self.failing = False
+        self.slow: str | None = None
         self.commits: list[Write] = []
         self.busy = 0
         self._free = asyncio.Event()
@@ -47,6 +49,8 @@ class TroubledStore(SqliteStore):
         return not self._free.is_set()
 
     async def commit(self, write: Write) -> Sequence[JournalEvent]:
+        if any(event.type == self.slow for event in write.events):
+            self.hold()
         await self._free.wait()
         if self.failing:
             raise StoreError(DISK_FULL)
