@@ -55,7 +55,7 @@ def carrier_of(
         # Without its token nothing could tell a forged webhook from a real one.
         keys = ", ".join(missing)
         why = f"The provider {config.provider} is missing {keys}."
-        return AbsentCarrier(config.provider, why, f"Set {keys}.")
+        return AbsentCarrier(config.provider, why)
     from sidecar.providers.twilio.provider import TwilioCarrier
 
     return TwilioCarrier(config, public_url, clock)
@@ -67,7 +67,8 @@ class AbsentCarrier:
     renders: frozenset[type] = frozenset()
     signature_headers: tuple[frozenset[str], ...] = ()
 
-    def __init__(self, name: str, why: str, fix: str) -> None:
+    def __init__(self, name: str, why: str, fix: str | None = None) -> None:
+        """Without a `fix` the readiness of the configuration says all there is to say."""
         self.name = name
         self._fix = fix
         self._problem = Problem("unsupported", why)
@@ -75,6 +76,9 @@ class AbsentCarrier:
     async def start(self, report: Report) -> None: ...
 
     async def close(self) -> None: ...
+
+    def cannot_dial(self) -> Problem | None:
+        return self._problem
 
     def verify(self, request: HttpRequest, now_ms: int) -> None:
         raise CarrierError(self._problem)
@@ -107,6 +111,8 @@ class AbsentCarrier:
         raise CarrierError(self._problem)
 
     def checks(self) -> Sequence[Check]:
+        if self._fix is None:
+            return ()
         return (
             Check(
                 f"provider.{self.name}",

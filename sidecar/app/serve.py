@@ -95,7 +95,7 @@ class _Process:
         except _Failure as failure:
             self._say(str(failure))
             code = failure.code
-        self._tasks.spawn(self._exit_hard(), "exit deadline")
+        self._tasks.spawn(self._exit_hard(code), "exit deadline")
         await self._house.close()
         await self._tasks.close()
         return code
@@ -208,11 +208,11 @@ class _Process:
     def _parent_left(self) -> None:
         """Nobody is there to hear a goodbye for: hang up and go, soon."""
         self._end(0)
-        self._tasks.spawn(self._exit_hard(), "exit deadline")
+        self._tasks.spawn(self._exit_hard(EXIT_DONE), "exit deadline")
 
-    async def _exit_hard(self) -> None:
+    async def _exit_hard(self, code: int) -> None:
         """The last resort against anything that hangs while we leave."""
         clock = self._house.clock
         await clock.sleep_until(clock.now_ms() + int(EXIT_DEADLINE_S * 1_000))
         log.error("exit.forced")
-        os._exit(EXIT_DONE)
+        os._exit(code)

@@ -130,13 +130,11 @@ def _refuse_rate(policy: OutboundPolicy, last_hour: int, to_last_hour: int) -> P
         return _refusal(
             "rateLimited",
             "outbound.maxCallsPerHour is used up for this hour; try again later.",
-            retryable=True,
         )
     if 0 < policy.max_per_hour_per_number <= to_last_hour:
         return _refusal(
             "rateLimited",
             "outbound.maxCallsPerHourPerNumber is used up for this number; try again later.",
-            retryable=True,
         )
     return None
 
@@ -148,7 +146,6 @@ def _refuse_quiet(policy: OutboundPolicy, now_ms: int) -> Problem | None:
         "quietHours",
         f"outbound.quietHours forbids calls from {policy.quiet_start} to {policy.quiet_end} "
         f"({policy.timezone}); try again after that.",
-        retryable=True,
     )
 
 
@@ -167,8 +164,8 @@ def in_quiet_hours(policy: OutboundPolicy, now_ms: int) -> bool:
     return minute >= start or minute < end
 
 
-def _refusal(policy: str, message: str, retryable: bool = False) -> Problem:
-    return Problem("refusedByPolicy", message, retryable, {"policy": policy})
+def _refusal(policy: str, message: str) -> Problem:
+    return Problem("refusedByPolicy", message, data={"policy": policy})
 
 
 def _matches(patterns: Collection[str], to_number: str) -> bool:

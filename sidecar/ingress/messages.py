@@ -1,5 +1,6 @@
 """HTTP messages of the listener as plain values, and plain values as HTTP messages."""
 
+import re
 from urllib.parse import unquote
 
 from aiohttp.http_exceptions import HttpProcessingError
@@ -29,9 +30,10 @@ def target_of(request: BaseRequest) -> str:
 
 
 def plain_path(path: str) -> str:
-    """A path in the spelling in which routes are compared: decoded, without a trailing slash."""
+    """A path in the spelling in which routes are compared: decoded, without a trailing slash. A
+    slash that was written as `%2F` is not one that divides."""
     if "%" in path:
-        path = unquote(path)
+        path = unquote(re.sub("%2f", "%252F", path, flags=re.IGNORECASE))
     return path[:-1] if path.endswith("/") and path != "/" else path
 
 

@@ -141,7 +141,7 @@ class Listener:
         if path == self._webhook_path:
             require_method(request, "POST")
             return response_of(await self._webhook(request, target))
-        if path == HEALTH_PATH:
+        if target.partition("?")[0] == HEALTH_PATH:
             require_method(request, "GET")
             return response_of(HEALTHY)
         if self._media is not None and self._is_stream(path):

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from sidecar.call.effects import CarrierEffect
 from sidecar.call.events import AudioEvent, CarrierEvent, Event
 from sidecar.call.model import Call, EndReason
+from sidecar.errors import Problem
 from sidecar.ports.readiness import Check
 
 
@@ -94,6 +95,11 @@ class Carrier(Protocol):
     async def start(self, report: Report) -> None: ...
 
     async def close(self) -> None: ...
+
+    def cannot_dial(self) -> Problem | None:
+        """Why no call can be placed just now, known before anything is asked of the carrier; None
+        when one can be tried."""
+        ...
 
     def verify(self, request: HttpRequest, now_ms: int) -> None:
         """Check the signature; raises when it is not the carrier's."""

@@ -71,7 +71,6 @@ def test_hourly_limits_refuse_when_they_are_used_up() -> None:
     per_number = refuse_dial(policy, UK, NOON, 4, 2)
     assert refused_as(in_total) == refused_as(per_number) == "rateLimited"
     assert in_total is not None
-    assert in_total.retryable
     assert "outbound.maxCallsPerHour " in in_total.message
     assert per_number is not None
     assert "outbound.maxCallsPerHourPerNumber" in per_number.message
@@ -85,7 +84,6 @@ def test_quiet_hours_refuse_unless_forced() -> None:
     problem = refuse_dial(NIGHT, UK, MIDNIGHT, 0, 0)
     assert refused_as(problem) == "quietHours"
     assert problem is not None
-    assert problem.retryable
     assert "outbound.quietHours" in problem.message
     assert dial(NIGHT, now_ms=MIDNIGHT, force=True) is None
     assert dial(NIGHT, now_ms=NOON) is None

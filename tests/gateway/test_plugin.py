@@ -68,7 +68,7 @@ def test_no_file_of_the_plugin_is_too_long() -> None:
 def test_the_plugin_imports_nothing_but_node_and_itself() -> None:
     for path in [PLUGIN / "index.js", *PLUGIN.glob("src/**/*.js")]:
         for line in path.read_text(encoding="utf-8").splitlines():
-            if line.startswith("import ") or line.startswith("} from "):
+            if line.startswith(("import ", "} from ")):
                 source = line.rsplit(" ", 1)[1].strip('";')
                 assert line.endswith("{") or source.startswith(("node:", "./", "../")), line
 

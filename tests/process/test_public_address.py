@@ -66,3 +66,24 @@ def test_setup_warns_of_an_address_that_leads_elsewhere(tmp_path: Path) -> None:
     assert request.startswith(b"GET /hooks/voice/stream ")
     assert {check["status"] for check in checks.values()} == {"warn"}
     assert all(check["key"] == "publicUrl" and check["fix"] for check in checks.values())
+
+
+def test_a_call_without_a_public_address_is_refused_before_it_is_one(tmp_path: Path) -> None:
+    wish = {"to": "+15551234567", "message": "Hello.", "idempotencyKey": "k1"}
+    with Sidecar(tmp_path, configuration(**TWILIO)) as sidecar:
+        sidecar.ready()
+        refused = sidecar.fails("voicecall.initiate", wish)
+
+        assert refused.error["data"]["kind"] == "notConfigured"
+        assert refused.error["data"]["missing"] == ["publicUrl"]
+        assert sidecar.call("voicecall.history") == {"calls": []}
+
+    twilio = {**TWILIO["twilio"], "baseUrl": f"http://127.0.0.1:{free_port()}"}
+    config = configuration(
+        **{**TWILIO, "twilio": twilio}, publicUrl="http://127.0.0.1:1/voice/webhook"
+    )
+    with Sidecar(tmp_path, config) as sidecar:
+        sidecar.ready()
+        again = sidecar.fails("voicecall.initiate", wish)
+
+        assert again.error["data"]["kind"] == "carrierUnavailable"

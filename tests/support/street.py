@@ -81,6 +81,9 @@ class SignedCarrier:
 
     async def close(self) -> None: ...
 
+    def cannot_dial(self) -> Problem | None:
+        return None
+
     def verify(self, request: HttpRequest, now_ms: int) -> None:
         self.verified += 1
         given = request.headers.get(SIGNATURE, "")

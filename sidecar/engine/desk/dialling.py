@@ -124,6 +124,9 @@ class Dialling:
         request_id = self._new_id()
         async with self._admission:
             self.must_work()
+            problem = engine.carrier.cannot_dial()
+            if problem is not None:
+                raise HostError(problem)
             await self._admit(request, to_number)
             at_ms, call_id = engine.clock.now_ms(), self._new_id()
             draft = outbound_draft(settings, request, call_id, to_number, at_ms)

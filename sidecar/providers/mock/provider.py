@@ -71,6 +71,9 @@ class MockCarrier:
             await line.drop()
         self._lines.clear()
 
+    def cannot_dial(self) -> Problem | None:
+        return None
+
     # -- webhooks ---------------------------------------------------------------------------------
 
     def verify(self, request: HttpRequest, now_ms: int) -> None:

@@ -22,6 +22,8 @@ from sidecar.ports import InboundLeg, News
 
 Members = Mapping[str, Any]
 
+KEYS = frozenset("0123456789ABCD*#")
+
 INITIATED = "call.initiated"
 """Tells of a leg and of nothing that happened to it."""
 
@@ -95,7 +97,10 @@ def _silence(event: Members, now_ms: int) -> CarrierEvent:
 
 
 def _digits(event: Members, now_ms: int) -> CarrierEvent:
-    return DigitsHeard(now_ms, _text(event, "digits", required=True) or "")
+    digits = _text(event, "digits", required=True) or ""
+    if not digits or set(digits) - KEYS:
+        raise _malformed("`digits` must be keys of a telephone: 0-9 A-D * #")
+    return DigitsHeard(now_ms, digits)
 
 
 def _ended(event: Members, now_ms: int) -> CarrierEvent:

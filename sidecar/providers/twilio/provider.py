@@ -100,6 +100,14 @@ class TwilioCarrier:
         await self._tasks.close()
         await self._http.close()
 
+    def cannot_dial(self) -> Problem | None:
+        """Without a public address Twilio could tell us nothing about the call."""
+        try:
+            self._links()
+        except CarrierError as error:
+            return error.problem
+        return None
+
     # -- webhooks ---------------------------------------------------------------------------------
 
     def verify(self, request: HttpRequest, now_ms: int) -> None:
