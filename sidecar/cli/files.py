@@ -44,7 +44,7 @@ def _written(out: Path) -> list[str]:
 
 async def import_calls(output: Output, config: str | None, path: str) -> int:
     """Lines that cannot be read are told of and do not stop the others."""
-    from sidecar.store.importing import import_jsonl
+    from sidecar.store.offline.importing import import_jsonl
 
     site = Site.load(config)
     result = import_jsonl(site.store, path)

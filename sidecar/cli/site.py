@@ -15,7 +15,7 @@ from sidecar.config import Loaded, load_config, process_environment, store_path
 from sidecar.errors import ConfigError
 
 if TYPE_CHECKING:
-    from sidecar.store.reader import StoreReader
+    from sidecar.store.offline.reader import StoreReader
 
 Events = Mapping[str, Any] | bool
 _T = TypeVar("_T")
@@ -84,7 +84,7 @@ class Site:
 
     def read(self, read: "Callable[[StoreReader], _T]") -> _T:
         """Raises `StoreError`."""
-        from sidecar.store.reader import StoreReader
+        from sidecar.store.offline.reader import StoreReader
 
         with StoreReader(self.store) as reader:
             return read(reader)

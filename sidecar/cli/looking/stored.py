@@ -12,7 +12,7 @@ from sidecar.rpc.methods.reading import latency_report, record
 from sidecar.rpc.schema import HistoryParams, StatusParams, validate
 
 if TYPE_CHECKING:
-    from sidecar.store.reader import StoreReader
+    from sidecar.store.offline.reader import StoreReader
 
 Params = Mapping[str, Any]
 

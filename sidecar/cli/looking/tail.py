@@ -12,7 +12,7 @@ from sidecar.cli.output import Output
 from sidecar.cli.site import Site
 from sidecar.engine.clock import SystemClock
 from sidecar.ports import JournalEvent
-from sidecar.store.reader import StoreReader
+from sidecar.store.offline.reader import StoreReader
 
 LOOK_EVERY_MS = 250
 

@@ -11,10 +11,10 @@ import pytest
 from sidecar.call.model import Call, Direction, EndReason, Line, Mode, Speaker, State
 from sidecar.errors import HostError, StoreError
 from sidecar.ports import HistoryQuery, Write
-from sidecar.store import importing
-from sidecar.store.importing import ImportResult, import_jsonl
+from sidecar.store.offline import importing
+from sidecar.store.offline.importing import ImportResult, import_jsonl
+from sidecar.store.offline.reader import StoreReader
 from sidecar.store.opening import connect
-from sidecar.store.reader import StoreReader
 from sidecar.store.sqlite import SqliteStore
 from tests.store.samples import OURS, THEIRS, a_call, ids
 

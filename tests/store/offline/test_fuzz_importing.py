@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sidecar.call.model import Call, Line, Turn
-from sidecar.store.importing import import_jsonl, parse_record
+from sidecar.store.offline.importing import import_jsonl, parse_record
 from sidecar.store.rows import RowError, dump_call, load, load_call
 from tests.support.fuzz import FUZZ, SCALARS, as_bytes, changed, documents, refusal_of, values
 

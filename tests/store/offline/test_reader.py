@@ -12,8 +12,8 @@ import pytest
 from sidecar.errors import HostError, StoreError
 from sidecar.ports import HistoryPage, HistoryQuery, Write
 from sidecar.store import migrations
+from sidecar.store.offline.reader import StoreReader
 from sidecar.store.opening import connect
-from sidecar.store.reader import StoreReader
 from sidecar.store.sqlite import SqliteStore
 from tests.store.samples import a_call, an_ended_call, events, ids, seqs, timed
 
