@@ -4,6 +4,7 @@ const SILENT = "NO_REPLY";
 // A Gateway cuts the space off behind a sentence; without it nobody can tell that the sentence is whole.
 const PAUSE_MS = 200;
 const SENTENCE = /[.!?…。！？]["'”’)\]]*$/;
+const WAIT_MS = 1_000;
 const RETRY_MS = [200, 500, 1_000, 2_000];
 
 /** `config()` is the Gateway's configuration, `context()` its request context, where one is known. */
@@ -99,6 +100,7 @@ export class Agent {
   }
 
   async #outcome({ id, heard, timeoutMs, signal, sessionKey }) {
+    let over = false;
     let release = () => {};
     const stopped = new Promise((_, reject) => {
       if (!signal) return;
@@ -108,22 +110,27 @@ export class Agent {
       release = () => signal.removeEventListener("abort", onAbort);
     });
     try {
-      return await Promise.race([this.#wait(id, timeoutMs), heard.ended, stopped]);
+      const waited = this.#wait(id, timeoutMs, () => over);
+      return await Promise.race([waited, heard.ended, stopped]);
     } catch (error) {
       if (signal?.aborted) await this.#stop(id, sessionKey);
       throw error;
     } finally {
+      over = true;
       release();
     }
   }
 
-  async #wait(id, timeoutMs) {
+  /** In short pieces: a Gateway that stops waits for every request, ours for a run's end included. */
+  async #wait(id, timeoutMs, isOver) {
     const until = Date.now() + timeoutMs;
     for (;;) {
       const left = Math.max(1, until - Date.now());
-      const outcome = await this.#runtime.subagent.waitForRun({ runId: id, timeoutMs: left });
-      if (outcome.status !== "pending" || Date.now() >= until) return outcome;
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      const piece = Math.min(WAIT_MS, left);
+      const outcome = await this.#runtime.subagent.waitForRun({ runId: id, timeoutMs: piece });
+      const isOpen = outcome.status === "pending" || outcome.status === "timeout";
+      if (!isOpen || isOver() || Date.now() >= until) return outcome;
+      if (outcome.status === "pending") await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
 
