@@ -12,6 +12,7 @@ from typing import Any
 
 import uvloop
 
+from bench.figures import percentile
 from bench.twilio import LEG, Twilio
 
 PATIENCE_S = 120
@@ -96,7 +97,8 @@ async def main(task: dict[str, Any]) -> dict[str, Any]:
     news = twilio.news(task["callId"], tuple(task["kinds"]))
     load = Load(list(islice(news, task["count"])), task["rate"])
     took_s = await load.run(task["port"], task["connections"])
-    return {"seconds": took_s, "tookMs": load.took_ms, "statuses": dict(load.statuses)}
+    p50, p99 = (percentile(load.took_ms, percent) for percent in (50, 99))
+    return {"seconds": took_s, "p50": p50, "p99": p99, "statuses": dict(load.statuses)}
 
 
 if __name__ == "__main__":

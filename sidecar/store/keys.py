@@ -4,7 +4,7 @@ be said without asking the file, whose answer costs a webhook two changes of thr
 The keys themselves are in the table `seen`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 _BITS = 1 << 23
 """One megabyte. With as many keys as the file keeps, one unknown key in ten thousand is admitted
@@ -40,8 +40,9 @@ class KeyFilter:
         return all(bits[place >> 3] >> (place & 7) & 1 for place in _places(key))
 
 
-def _places(key: str) -> list[int]:
+def _places(key: str) -> Iterator[int]:
     # The hash is keyed afresh in every process, so no stranger can choose keys that collide.
     mixed = hash(key)
     step = mixed >> 32 | 1
-    return [(mixed + turn * step) & (_BITS - 1) for turn in range(_PLACES)]
+    for turn in range(_PLACES):
+        yield (mixed + turn * step) & (_BITS - 1)
