@@ -27,6 +27,14 @@ def all_over(process: Sidecar) -> None:
     while process.call("voicecall.status")["calls"]:
         assert time.monotonic() < deadline, "a call of the dead process stays open"
         time.sleep(0.02)
+    # A call is over in memory a moment before its end is on disk and in the journal.
+    while len(of_type(process, "call.ended")) < len(of_type(process, "call.initiated")):
+        assert time.monotonic() < deadline, "the end of a call is missing"
+        time.sleep(0.02)
+
+
+def of_type(process: Sidecar, type: str) -> list[dict[str, Any]]:
+    return [event for event in journal(process) if event["type"] == type]
 
 
 def test_killed_at_random_moments_and_started_again(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ async def started(code: str, clock: HandClock) -> tuple[Child, list[str]]:
         first.set()
 
     reading = asyncio.create_task(child.read_lines(hear))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await first.wait()
     reading.cancel()
     await asyncio.wait({reading})
@@ -49,7 +49,7 @@ async def started(code: str, clock: HandClock) -> tuple[Child, list[str]]:
 
 async def test_a_command_gives_its_output_errors_and_status(clock: HandClock) -> None:
     code = "import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)"
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         outcome = await run(python(code), ENVIRON, clock, 1_000)
     assert (outcome.status, outcome.output, outcome.errors) == (3, "out", "err")
     assert "out" in outcome.text
@@ -57,14 +57,14 @@ async def test_a_command_gives_its_output_errors_and_status(clock: HandClock) ->
 
 
 async def test_of_an_endless_output_the_beginning_is_kept(clock: HandClock) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         outcome = await run(python("print('x\\n' * 20_000)"), ENVIRON, clock, 1_000)
     assert len(outcome.output.splitlines()) == 10_000
 
 
 async def test_a_command_that_takes_too_long_is_stopped(clock: HandClock) -> None:
     code = "import signal; print('begun', flush=True); signal.pause()"
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         running = asyncio.create_task(run(python(code), ENVIRON, clock, 1_234))
         await clock.pass_over(1_234)
         outcome = await running
@@ -75,7 +75,7 @@ async def test_a_command_is_stopped_when_it_said_enough_on_either_stream(clock: 
     for stream in ("stdout", "stderr"):
         code = f"import sys, signal; print('stop here', file=sys.{stream}, flush=True)"
         code += "; signal.pause()"
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             outcome = await run(python(code), ENVIRON, clock, 1_000, lambda line: "stop" in line)
         assert outcome.status is None
         assert "stop here" in outcome.text
@@ -88,7 +88,7 @@ async def test_bytes_that_are_no_text_and_endless_lines_are_read_as_short_lines(
         "import sys; o = sys.stdout.buffer; o.write(b'\\xff\\xfe\\n' + b'x' * 500_000 + b'\\r\\n');"
         "o.write(b'last')"
     )
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         outcome = await run(python(code), ENVIRON, clock, 1_000)
     odd, long, last = outcome.output.split("\n")
     assert odd == "\ufffd\ufffd"
@@ -102,7 +102,7 @@ async def test_what_is_no_program_is_a_tunnel_error(clock: HandClock, tmp_path: 
     broken.write_bytes(b"\x7fELF broken")
     broken.chmod(0o755)
     with pytest.raises(TunnelError, match="broken is installed but cannot be run"):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await run([str(broken)], ENVIRON, clock, 1_000)
 
 
@@ -118,7 +118,7 @@ async def test_a_child_has_a_process_group_of_its_own_and_nothing_on_stdin(
     clock: HandClock,
 ) -> None:
     code = "import os, sys; print(os.getpgid(0), repr(sys.stdin.read()))"
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         outcome = await run(python(code), ENVIRON, clock, 1_000)
     group, read = outcome.output.split()
     assert int(group) != os.getpgid(0)
@@ -132,7 +132,7 @@ async def test_stopping_asks_first_and_reaches_grandchildren(clock: HandClock) -
         "print(p.pid, flush=True); signal.pause()"
     )
     child, lines = await started(code, clock)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await child.stop()
         assert await child.wait() == -signal.SIGTERM
         await gone(child.pid)
@@ -146,7 +146,7 @@ async def test_a_child_that_does_not_listen_is_killed(clock: HandClock) -> None:
         "print('deaf', flush=True)\nwhile True: signal.pause()"
     )
     child, _ = await started(code, clock)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         stopping = asyncio.create_task(child.stop())
         await clock.pass_over(STOP_PATIENCE_MS)
         await stopping
@@ -172,7 +172,7 @@ asyncio.run(main())
         assert parent.stdout is not None
         pid = int(await asyncio.to_thread(parent.stdout.readline))
         parent.kill()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await gone(pid)
 
 
@@ -203,7 +203,7 @@ def test_a_program_is_found_on_the_search_path_only(folder: Folder) -> None:
 
 
 async def test_work_that_ends_in_time_is_told_from_work_that_does_not(clock: HandClock) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         waiting = asyncio.create_task(in_time(clock, 10, asyncio.Event().wait()))
         await clock.pass_over(10)
         assert await waiting is False

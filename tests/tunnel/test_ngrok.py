@@ -34,7 +34,7 @@ async def make(folder: Folder, clock: HandClock) -> AsyncIterator[Make]:
         return made[-1]
 
     yield tunnel
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         for each in made:
             await each.down()
 
@@ -48,7 +48,7 @@ def listened(tunnel: Ngrok) -> Heard:
 async def test_up_gives_the_webhook_url_and_down_ends_the_agent(make: Make, folder: Folder) -> None:
     tunnel = make()
     heard = listened(tunnel)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         assert await tunnel.up(3334) == FIRST
         (start,) = folder.lines("starts.jsonl")
         assert start["argv"][1:] == [
@@ -64,7 +64,7 @@ async def test_up_gives_the_webhook_url_and_down_ends_the_agent(make: Make, fold
 async def test_the_token_is_in_the_environment_and_our_other_secrets_are_not(
     make: Make, folder: Folder
 ) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await make().up(3334)
     (start,) = folder.lines("starts.jsonl")
     assert start["environ"]["NGROK_AUTHTOKEN"] == TOKEN
@@ -73,7 +73,7 @@ async def test_the_token_is_in_the_environment_and_our_other_secrets_are_not(
 
 
 async def test_a_reserved_domain_is_asked_for(make: Make) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         url = await make(ngrokDomain="me.ngrok.app").up(3334)
     assert url == "https://me.ngrok.app/voice/webhook"
 
@@ -91,7 +91,7 @@ async def test_a_token_that_ngrok_refuses_is_a_clear_error_and_stays_secret(
 ) -> None:
     tunnel = make(token=token)
     with capture_logs() as logs, pytest.raises(TunnelError, match=code) as caught:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await tunnel.up(3334)
     assert "tunnel.ngrokAuthToken" in str(caught.value)
     assert tunnel.problem == caught.value.problem
@@ -105,7 +105,7 @@ async def test_a_token_that_ngrok_refuses_is_a_clear_error_and_stays_secret(
 )
 async def test_what_only_the_user_can_change_is_raised(make: Make, plan: str, part: str) -> None:
     with pytest.raises(TunnelError, match=part):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await make(plan, ngrokDomain="me.ngrok.app").up(3334)
 
 
@@ -114,7 +114,7 @@ async def test_a_missing_program_says_what_to_install(
 ) -> None:
     monkeypatch.setenv("PATH", str(folder.path))
     with pytest.raises(TunnelError, match=r"install it \(https://ngrok.com/download\)"):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await make().up(3334)
 
 
@@ -125,7 +125,7 @@ async def test_a_program_for_another_machine_is_a_clear_error(
     (folder.path / "ngrok").chmod(0o755)
     monkeypatch.setenv("PATH", str(folder.path))
     with pytest.raises(TunnelError, match="cannot be run"):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await make().up(3334)
 
 
@@ -137,7 +137,7 @@ async def test_what_passes_by_itself_is_tried_again(
     make: Make, clock: HandClock, plan: str, part: str
 ) -> None:
     tunnel = make(plan, "works")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         waiting = asyncio.create_task(tunnel.up(3334))
         await clock.asleep_for(1_000)
         assert tunnel.problem is not None
@@ -147,7 +147,7 @@ async def test_what_passes_by_itself_is_tried_again(
 
 
 async def test_garbage_in_the_log_is_passed_over(make: Make) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         assert await make("garbage").up(3334) == FIRST
 
 
@@ -163,7 +163,7 @@ async def test_an_agent_without_an_address_is_replaced(
 ) -> None:
     tunnel = make(plan, "works")
     with capture_logs() as logs:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             waiting = asyncio.create_task(tunnel.up(3334))
             while last_words not in json.dumps(logs):
                 await asyncio.sleep(0)
@@ -180,7 +180,7 @@ async def test_an_agent_without_an_address_is_replaced(
 async def test_a_death_is_noticed_and_the_new_address_is_told(make: Make, clock: HandClock) -> None:
     tunnel = make("dies", "works")
     heard = listened(tunnel)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         assert await tunnel.up(3334) == FIRST
         await heard.until(2)
         assert tunnel.problem is not None
@@ -192,7 +192,7 @@ async def test_a_death_is_noticed_and_the_new_address_is_told(make: Make, clock:
 async def test_a_lost_session_counts_after_a_while(make: Make, clock: HandClock) -> None:
     tunnel = make("loses")
     heard = listened(tunnel)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await tunnel.up(3334)
         await clock.pass_over(RECONNECT_PATIENCE_MS)
         assert await heard.until(2) == [FIRST, None]
@@ -205,7 +205,7 @@ async def test_a_session_that_comes_back_at_once_changes_nothing(
 ) -> None:
     tunnel = make("reconnects")
     heard = listened(tunnel)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await tunnel.up(3334)
         await clock.pass_over(SAME_ADDRESS_AFTER_MS)
     clock.advance(RECONNECT_PATIENCE_MS)
@@ -215,6 +215,6 @@ async def test_a_session_that_comes_back_at_once_changes_nothing(
 async def test_a_session_that_comes_back_elsewhere_is_told(make: Make) -> None:
     tunnel = make("moves")
     heard = listened(tunnel)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await tunnel.up(3334)
         assert await heard.until(2) == [FIRST, "https://moved.ngrok-free.app/voice/webhook"]

@@ -35,7 +35,7 @@ async def make(folder: Folder, clock: HandClock) -> AsyncIterator[Make]:
         return made[-1]
 
     yield tunnel
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         for each in made:
             await each.down()
 
@@ -56,7 +56,7 @@ async def test_serve_exposes_webhook_and_stream_and_takes_them_back(
     make: Make, folder: Folder
 ) -> None:
     tunnel = make()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         assert await tunnel.up(3334) == URL
         assert handlers(folder) == {"/voice/webhook": HOOK, "/voice/stream": STREAM}
         assert not folder.get("served.json")["AllowFunnel"]
@@ -73,7 +73,7 @@ async def test_serve_exposes_webhook_and_stream_and_takes_them_back(
 
 async def test_funnel_is_public_at_its_port_and_path(make: Make, folder: Folder) -> None:
     tunnel = make("funnel", "/pbx/voice/webhook", 8443)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         assert await tunnel.up(3334) == f"https://{NAME}:8443/pbx/voice/webhook"
         assert handlers(folder, 8443) == {"/pbx/voice/webhook": HOOK, "/pbx/voice/stream": STREAM}
         assert folder.get("served.json")["AllowFunnel"] == {f"{NAME}:8443": True}
@@ -82,7 +82,7 @@ async def test_funnel_is_public_at_its_port_and_path(make: Make, folder: Folder)
 
 
 async def test_the_program_learns_none_of_our_secrets(make: Make, folder: Folder) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await make().up(3334)
     assert all("TWILIO_AUTH_TOKEN" not in c["environ"] for c in folder.lines("calls.jsonl"))
 
@@ -91,7 +91,7 @@ async def test_what_others_serve_stays(make: Make, folder: Folder) -> None:
     web = {f"{NAME}:443": {"Handlers": {"/wiki": {"Proxy": "http://127.0.0.1:80"}}}}
     folder.put("served.json", {"TCP": {"443": {"HTTPS": True}}, "Web": web})
     tunnel = make()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await tunnel.up(3334)
         await tunnel.down()
     assert handlers(folder) == {"/wiki": {"Proxy": "http://127.0.0.1:80"}}
@@ -100,7 +100,7 @@ async def test_what_others_serve_stays(make: Make, folder: Folder) -> None:
 async def test_what_others_took_over_meanwhile_is_not_removed(make: Make, folder: Folder) -> None:
     tunnel = make()
     other = {"Proxy": "http://127.0.0.1:80"}
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await tunnel.up(3334)
         served = folder.get("served.json")
         served["Web"][f"{NAME}:443"]["Handlers"]["/voice/webhook"] = other
@@ -111,7 +111,7 @@ async def test_what_others_took_over_meanwhile_is_not_removed(make: Make, folder
 
 async def test_what_stands_already_is_left_alone(make: Make, folder: Folder) -> None:
     tunnel = make()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await make().up(3334)
         before = changes(folder)
         assert await tunnel.up(3334) == URL
@@ -120,7 +120,7 @@ async def test_what_stands_already_is_left_alone(make: Make, folder: Folder) -> 
 
 
 async def test_what_a_killed_sidecar_left_is_taken_over(make: Make, folder: Folder) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await make().up(4000)
         assert await make().up(3334) == URL
     assert handlers(folder)["/voice/webhook"] == HOOK
@@ -148,7 +148,7 @@ async def test_what_only_a_person_can_change_is_a_clear_error(
     folder.put("machine.json", machine)
     tunnel = make(mode)
     with pytest.raises(TunnelError) as caught:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await tunnel.up(3334)
     assert part in str(caught.value)
     assert tunnel.problem == caught.value.problem
@@ -159,7 +159,7 @@ async def test_a_missing_program_says_what_to_install(
 ) -> None:
     monkeypatch.setenv("PATH", str(folder.path))
     with pytest.raises(TunnelError, match=r"install it \(https://tailscale.com/download\)"):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await make().up(3334)
 
 
@@ -178,7 +178,7 @@ async def test_what_may_pass_is_tried_again(
 ) -> None:
     folder.put("machine.json", machine)
     tunnel = make()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         waiting = asyncio.create_task(tunnel.up(3334))
         await clock.asleep_for(1_000)
         assert tunnel.problem is not None
@@ -194,7 +194,7 @@ async def test_a_program_that_hangs_is_given_up(
 ) -> None:
     folder.put("machine.json", {"hangs": ["status"]})
     tunnel = make()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         waiting = asyncio.create_task(tunnel.up(3334))
         await clock.pass_over(COMMAND_PATIENCE_MS)
         await clock.asleep_for(1_000)
@@ -207,7 +207,7 @@ async def test_a_reset_is_noticed_and_put_right(
     make: Make, folder: Folder, clock: HandClock
 ) -> None:
     tunnel = make()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await tunnel.up(3334)
         folder.put("served.json", {})
         await clock.pass_over(LOOK_EVERY_MS)
@@ -220,7 +220,7 @@ async def test_a_logout_is_told_and_so_is_a_new_name(
 ) -> None:
     tunnel, heard = make(), Heard()
     tunnel.on_change(heard)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await tunnel.up(3334)
         folder.put("machine.json", {"state": "NeedsLogin"})
         await clock.pass_over(LOOK_EVERY_MS)
@@ -235,7 +235,7 @@ async def test_what_cannot_be_taken_back_is_logged_with_the_commands(
     make: Make, folder: Folder
 ) -> None:
     tunnel = make()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await tunnel.up(3334)
         folder.put("machine.json", {"state": "Stopped"})
         with capture_logs() as logs:
@@ -246,7 +246,7 @@ async def test_what_cannot_be_taken_back_is_logged_with_the_commands(
 
 async def test_expose_serves_until_it_is_told_otherwise(folder: Folder, clock: HandClock) -> None:
     where = ("/voice/webhook", 8443, "/voice/webhook", "/voice/stream")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         shown = await expose("funnel", *where, 3334, clock)
         assert shown == ExposeResult(
             "funnel",

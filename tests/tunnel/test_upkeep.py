@@ -36,7 +36,7 @@ def test_delays_double_up_to_a_minute() -> None:
 async def test_up_tries_again_until_there_is_an_address(clock: HandClock) -> None:
     upkeep, heard = Upkeep("test", clock), Heard()
     upkeep.on_change(heard)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         waiting = asyncio.create_task(upkeep.up(attempts(upkeep, PASSING, PASSING, URL)))
         await clock.asleep_for(1_000)
         assert upkeep.problem == PASSING.problem
@@ -52,7 +52,7 @@ async def test_up_tries_again_until_there_is_an_address(clock: HandClock) -> Non
 
 async def test_what_cannot_be_helped_is_raised_and_not_tried_again(clock: HandClock) -> None:
     upkeep = Upkeep("test", clock)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         for _ in range(2):
             with pytest.raises(TunnelError, match="the token is wrong"):
                 await upkeep.up(attempts(upkeep, FINAL))
@@ -74,7 +74,7 @@ async def test_after_the_first_address_everything_is_tried_again(clock: HandCloc
         fail.clear()
         raise FINAL
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await upkeep.up(attempt)
         fail.set()
         await clock.pass_over(1_000)
@@ -92,7 +92,7 @@ async def test_after_the_first_address_everything_is_tried_again(clock: HandCloc
 async def test_giving_up_waiting_does_not_stop_the_trying(clock: HandClock) -> None:
     upkeep = Upkeep("test", clock)
     attempt = attempts(upkeep, PASSING, URL)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         waiting = asyncio.create_task(upkeep.up(attempt))
         await clock.asleep_for(1_000)
         waiting.cancel()
@@ -104,7 +104,7 @@ async def test_giving_up_waiting_does_not_stop_the_trying(clock: HandClock) -> N
 
 async def test_stopping_tells_whoever_still_waits(clock: HandClock) -> None:
     upkeep = Upkeep("test", clock)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         waiting = asyncio.create_task(upkeep.up(attempts(upkeep, PASSING)))
         await clock.asleep_for(1_000)
         await upkeep.stop()

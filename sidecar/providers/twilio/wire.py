@@ -3,12 +3,11 @@
 Signatures are in `signature`, the documents that callbacks are answered with in `twiml`.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import parse_qsl, quote
 
 from sidecar.call.events import (
     Answered,
@@ -148,7 +147,7 @@ def read(request: HttpRequest) -> Callback:
         raise CarrierError(
             Problem("carrierRejected", "The webhook was not understood: `CallSid` is missing.")
         )
-    query = dict(parse_qsl(urlsplit(request.url).query, errors="replace"))
+    query = dict(parse_qsl(request.url.partition("?")[2], errors="replace"))
     key = sha256(replay_key(request).encode("utf-8", "surrogatepass")).hexdigest()
     return Callback(_kind(query.get("type"), form), query, form, f"twilio:{key}")
 
@@ -345,9 +344,9 @@ def _machine(
 
 
 def _number(text: str) -> float | None:
-    """A finite number that is not negative; carriers' figures are not to be relied on."""
+    """A number from 0 to a billion; carriers' figures are not to be relied on."""
     try:
         value = float(text)
     except ValueError:
         return None
-    return value if math.isfinite(value) and value >= 0 else None
+    return value if 0 <= value <= 1e9 else None
