@@ -16,7 +16,13 @@ function staged({ messages = [], context } = {}) {
     events: { onAgentEvent: (heard) => ((listener = heard), () => (listener = () => {})) },
     subagent: {
       run: async ({ idempotencyKey }) => ({ runId: idempotencyKey }),
-      waitForRun: async (wait) => (waits.push(wait), { ...outcome }),
+      waitForRun: async (wait) => {
+        waits.push(wait);
+        if (outcome.status === "timeout" && !outcome.early) {
+          await new Promise((resolve) => setTimeout(resolve, wait.timeoutMs));
+        }
+        return { status: outcome.status, error: outcome.error };
+      },
       getSessionMessages: async () => ({ messages }),
     },
     channel: { reply: { dispatchReplyFromConfig: async ({ ctx }) => stopped.push(ctx) } },
@@ -112,27 +118,33 @@ test("a run that fails or takes too long is a failure", async () => {
   slow.outcome.status = "timeout";
   await assert.rejects(slow.begin({ timeoutMs: 20 }), /timeout/);
   assert.ok(slow.waits.every(({ timeoutMs }) => timeoutMs <= 1_000));
+  const own = staged();
+  Object.assign(own.outcome, { status: "timeout", early: true });
+  await assert.rejects(own.begin({ timeoutMs: 60_000 }), /timeout/);
 });
 
 test("a cancelled run is stopped by its controller where the Gateway shows it", async () => {
   const controller = new AbortController();
   const chatAbortControllers = new Map([["r1", { controller }]]);
-  const { begin, stopped } = staged({ context: { chatAbortControllers } });
+  const { begin, stopped, end } = staged({ context: { chatAbortControllers } });
   const cancel = new AbortController();
   const done = begin({ signal: cancel.signal });
   await turn();
   cancel.abort();
+  controller.signal.addEventListener("abort", end);
   await assert.rejects(done, /cancelled/);
   assert.equal(controller.signal.aborted, true);
   assert.deepEqual(stopped, []);
 });
 
-test("elsewhere it is stopped as a user stops a session", async () => {
-  const { begin, stopped } = staged();
+test("elsewhere it is stopped as a user stops a session, until it has ended", async () => {
+  const { begin, stopped, end } = staged();
   const cancel = new AbortController();
   const done = begin({ signal: cancel.signal });
   await turn();
   cancel.abort();
+  await until(() => stopped.length === 2, "the second try");
+  end();
   await assert.rejects(done, /cancelled/);
   assert.equal(stopped[0].CommandBody, "/stop");
   assert.equal(stopped[0].SessionKey, "agent:main:x");

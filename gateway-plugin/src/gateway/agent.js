@@ -5,6 +5,9 @@ const SILENT = "NO_REPLY";
 const PAUSE_MS = 200;
 const SENTENCE = /[.!?…。！？]["'”’)\]]*$/;
 const WAIT_MS = 1_000;
+const BREATH_MS = 50;
+const STOP_TRIES = 10;
+const STOP_EVERY_MS = 200;
 const RETRY_MS = [200, 500, 1_000, 2_000];
 
 /** `config()` is the Gateway's configuration, `context()` its request context, where one is known. */
@@ -72,7 +75,7 @@ export class Agent {
         if (wait === null || signal?.aborted || !/context|starting|not ready/i.test(error.message)) {
           throw error;
         }
-        await new Promise((resolve) => setTimeout(resolve, wait));
+        await pause(wait);
       }
     }
     throw new Error("unreachable");
@@ -109,11 +112,12 @@ export class Agent {
       signal.addEventListener("abort", onAbort, { once: true });
       release = () => signal.removeEventListener("abort", onAbort);
     });
+    const waited = this.#wait(id, timeoutMs, () => over);
+    const ended = Promise.race([waited, heard.ended]);
     try {
-      const waited = this.#wait(id, timeoutMs, () => over);
-      return await Promise.race([waited, heard.ended, stopped]);
+      return await Promise.race([ended, stopped]);
     } catch (error) {
-      if (signal?.aborted) await this.#stop(id, sessionKey);
+      if (signal?.aborted) await this.#stop(id, sessionKey, ended);
       throw error;
     } finally {
       over = true;
@@ -121,24 +125,45 @@ export class Agent {
     }
   }
 
-  /** In short pieces: a Gateway that stops waits for every request, ours for a run's end included. */
+  /**
+   * In short pieces: a Gateway that stops waits for every request, ours for a run's end included. A
+   * `timeout` that comes sooner than it was asked for is the run's own.
+   */
   async #wait(id, timeoutMs, isOver) {
     const until = Date.now() + timeoutMs;
     for (;;) {
-      const left = Math.max(1, until - Date.now());
-      const piece = Math.min(WAIT_MS, left);
+      const began = Date.now();
+      const piece = Math.min(WAIT_MS, Math.max(1, until - began));
       const outcome = await this.#runtime.subagent.waitForRun({ runId: id, timeoutMs: piece });
-      const isOpen = outcome.status === "pending" || outcome.status === "timeout";
+      const isOpen =
+        outcome.status === "pending" ||
+        (outcome.status === "timeout" && Date.now() - began >= piece * 0.9);
       if (!isOpen || isOver() || Date.now() >= until) return outcome;
-      if (outcome.status === "pending") await new Promise((resolve) => setTimeout(resolve, 50));
+      await pause(BREATH_MS);
     }
+  }
+
+  /**
+   * Asks until the run has `ended`: one that was accepted a moment ago cannot be stopped yet, and the
+   * next turn of its session would wait behind it.
+   */
+  async #stop(id, sessionKey, ended) {
+    const over = ended.then(
+      () => true,
+      () => true,
+    );
+    for (let time = 0; time < STOP_TRIES; time += 1) {
+      await this.#askToStop(id, sessionKey);
+      if (await Promise.race([over, pause(STOP_EVERY_MS)])) return;
+    }
+    this.#logger.warn?.("voice-call-sidecar: a reply that nobody waits for could not be stopped");
   }
 
   /**
    * Neither version lets a plugin cancel its run directly. Where the server's context is known and
    * holds the run, its controller does; else the message by which a user stops a session.
    */
-  async #stop(id, sessionKey) {
+  async #askToStop(id, sessionKey) {
     const entry = this.#context()?.chatAbortControllers?.get?.(id);
     if (entry?.controller) {
       entry.controller.abort();
@@ -146,21 +171,12 @@ export class Agent {
     }
     const reply = this.#runtime.channel?.reply;
     if (typeof reply?.dispatchReplyFromConfig !== "function") return;
-    const ctx = {
-      Body: "/stop",
-      RawBody: "/stop",
-      CommandBody: "/stop",
-      BodyForCommands: "/stop",
-      SessionKey: sessionKey,
-      CommandTargetSessionKey: sessionKey,
-      CommandAuthorized: true,
-      CommandSource: "native",
-      ChatType: "direct",
-      Provider: "voice",
-      Surface: "voice",
-    };
     try {
-      await reply.dispatchReplyFromConfig({ ctx, cfg: this.#config(), dispatcher: mute() });
+      await reply.dispatchReplyFromConfig({
+        ctx: stopMessage(sessionKey),
+        cfg: this.#config(),
+        dispatcher: mute(),
+      });
     } catch (error) {
       this.#logger.debug?.(`voice-call-sidecar: the agent could not be stopped: ${error.message}`);
     }
@@ -264,6 +280,26 @@ function textOf({ content }) {
 export function splitModel(model) {
   const slash = model.indexOf("/");
   return slash > 0 ? { provider: model.slice(0, slash), model: model.slice(slash + 1) } : { model };
+}
+
+function stopMessage(sessionKey) {
+  return {
+    Body: "/stop",
+    RawBody: "/stop",
+    CommandBody: "/stop",
+    BodyForCommands: "/stop",
+    SessionKey: sessionKey,
+    CommandTargetSessionKey: sessionKey,
+    CommandAuthorized: true,
+    CommandSource: "native",
+    ChatType: "direct",
+    Provider: "voice",
+    Surface: "voice",
+  };
+}
+
+function pause(ms) {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 /** A reply dispatcher that says nothing to nobody. */

@@ -54,13 +54,14 @@ export async function cancelled(story) {
   model.when(({ user }) => user.includes("Tell me everything"), "hang");
   model.when(({ user }) => user.includes("Never mind"), ["Of course."]);
   const callId = await listening(client);
+  const before = model.said("Tell me everything").length;
   await say(story, client, callId, "Tell me everything.");
-  await until(() => model.said("Tell me everything").length, "the question", 60_000);
+  await until(() => model.said("Tell me everything").length > before, "the question", 60_000);
   const since = client.mark;
   await say(story, client, callId, "Never mind.");
   const isAnswer = ({ event, payload }) => event.endsWith("call-speaking") && payload.text === "Of course.";
   await client.event(isAnswer, { since, timeoutMs: 60_000, what: "the new answer" });
-  const [left] = model.said("Tell me everything");
+  const left = model.said("Tell me everything")[before];
   await until(() => left.closed, "the end of the old run");
   await client.request("voicecall.end", { callId });
 }
