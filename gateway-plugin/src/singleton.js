@@ -3,13 +3,27 @@
 
 const KEY = Symbol.for("voice-call-sidecar.house");
 
+// A Gateway takes requests a moment before it starts its services.
+const START_MS = 5_000;
+
 function shared() {
-  return (globalThis[KEY] ??= { house: null, owner: null, mark: null, work: Promise.resolve() });
+  globalThis[KEY] ??= { house: null, owner: null, mark: null, began: false, work: Promise.resolve() };
+  return globalThis[KEY];
 }
 
 /** The house that is open now, or null. */
 export function current() {
   return globalThis[KEY]?.house ?? null;
+}
+
+/** The open house; in a process whose service has not begun yet, waited for. Null without one. */
+export async function awaited(ms = START_MS) {
+  const state = shared();
+  const until = Date.now() + ms;
+  while (!state.house && !state.began && Date.now() < until) {
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+  return state.house;
 }
 
 /** Opens a house for `owner`, or takes over the open one when it has the same `mark`. */
@@ -20,6 +34,7 @@ export function open(owner, mark, make) {
     await state.house?.stop();
     state.house = null;
     state.house = make();
+    state.began = true;
     state.mark = mark;
     return state.house;
   });

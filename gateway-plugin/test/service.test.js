@@ -60,6 +60,17 @@ for (const version of VERSIONS) {
     assert.match(details.error, /not running/);
   });
 
+  test(`${version}: a request that comes before the service begins waits for it`, async () => {
+    const gateway = new FakeGateway(version, { config: settings() });
+    open.push(gateway);
+    delete globalThis[Symbol.for("voice-call-sidecar.house")];
+    gateway.service = gateway.register();
+    const early = gateway.request("voicecall.status", {});
+    await gateway.service.start(gateway.context());
+    assert.deepEqual((await early).payload, { calls: [] });
+    await gateway.stop();
+  });
+
   test(`${version}: one sidecar however often the service is started`, async () => {
     const gateway = await started(version);
     const { pid } = current();

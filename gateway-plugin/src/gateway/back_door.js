@@ -3,7 +3,7 @@
 
 import { METHODS } from "../contract.js";
 import { SidecarError, Unavailable } from "../rpc/errors.js";
-import { current } from "../singleton.js";
+import { awaited } from "../singleton.js";
 
 export const CLI_METHOD = "voicecall.cli";
 
@@ -23,7 +23,7 @@ export function registerBackDoor(api) {
 }
 
 async function run({ method, params = {}, waitMs = 0 }, context, signal) {
-  const house = current();
+  const house = await awaited();
   if (!house) throw new Unavailable("The voice call service is not running in this Gateway.");
   house.saw(context);
   if (!ALLOWED.has(method)) {

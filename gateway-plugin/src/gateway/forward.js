@@ -2,7 +2,7 @@
 
 import { METHODS, TOOL } from "../contract.js";
 import { SidecarError, Unavailable, gatewayError } from "../rpc/errors.js";
-import { current } from "../singleton.js";
+import { awaited } from "../singleton.js";
 
 const READING = new Set([
   "voicecall.status",
@@ -23,7 +23,7 @@ export function registerMethods(api) {
 
 async function answer(method, { params, respond, context, signal }) {
   try {
-    const house = needed();
+    const house = await needed();
     house.saw(context);
     const options = { timeoutMs: house.deadlineOf(method, params), signal };
     respond(true, await house.request(method, placed(method, params ?? {}, house, options), options));
@@ -56,7 +56,7 @@ export function toolOf({ sessionKey } = {}) {
 }
 
 async function runTool(params, sessionKey, signal) {
-  const house = needed();
+  const house = await needed();
   if (params.action === "end_call" && house.replies.hangUp(params.callId, sessionKey)) {
     return result({ success: true });
   }
@@ -67,8 +67,8 @@ async function runTool(params, sessionKey, signal) {
   return house.request("voicecall.tool", params, { timeoutMs, signal, onResult });
 }
 
-function needed() {
-  const house = current();
+async function needed() {
+  const house = await awaited();
   if (house) return house;
   throw new Unavailable("The voice call service is not running in this Gateway.");
 }
